@@ -1,0 +1,348 @@
+"""One model on one device, shared by everybody: continuous batching of denoising steps.
+
+A worker thread owns the network. It holds the live samplers of all requests; each round it takes up to a
+batch of their open queries, whatever their t, sampler, prompt or guidance, runs the U-Net once, and sends every
+answer back into its sampler. People take turns, so that a long run never makes a short one wait.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .checkpoints import load
+from .denoiser import UNetDenoiser, clipped, evaluations, guided
+from .errors import UserError
+from .jobs import Job, job_for
+from .predictions import Prediction
+from .runtimes import choose_device, cpu_quota
+from .schedules import Level
+from .turns import Turns
+
+__all__ = ["Engine", "Job", "Run", "Step", "get_engine", "job_for", "timing"]
+log = logging.getLogger(__name__)
+
+UNREAD = 64  # steps a reader may lag behind before its run waits for it
+MAX_LIVE = 512  # pictures in work before newcomers are asked to come back
+STOPPED = "The engine has been stopped. Reload the page."
+
+
+@dataclass(frozen=True)
+class Step:
+    """One question of one picture's sampler, with the answer that it got."""
+
+    job: int  # which of the request's pictures
+    index: int  # 0, 1, …: the how-manieth question of that picture
+    steps_hint: int | None
+    level: Level
+    x: Tensor  # (C, H, W)
+    prediction: Prediction  # x0 and eps (C, H, W)
+    final: Tensor | None  # (C, H, W), the finished picture, with its last step only
+
+
+@dataclass(eq=False)
+class _Request:
+    """What one call of `run` is waiting for. Lives as long as somebody reads it."""
+
+    live: int  # pictures not finished yet
+    outbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    closed: bool = False
+
+
+@dataclass(eq=False)
+class _Task:
+    """A job in work, with the question that its sampler has open."""
+
+    who: object
+    request: _Request
+    number: int
+    job: Job
+    x: Tensor
+    level: Level
+    index: int = 0
+
+    @property
+    def rows(self) -> int:
+        return evaluations(self.job.condition, self.job.guidance_scale)
+
+    @property
+    def rows_left(self) -> int:
+        return self.rows * max(1, (self.job.steps_hint or 20) - self.index)
+
+
+class Run(Iterator[Step]):
+    """The steps of a request, as they come. Closing it, or letting go of it, frees the work at once."""
+
+    def __init__(self, engine: Engine, request: _Request) -> None:
+        self._engine, self._request, self._done = engine, request, False
+
+    def __next__(self) -> Step:
+        if self._done:
+            raise StopIteration
+        got = self._request.outbox.get()
+        self._engine._read()
+        if isinstance(got, Step):
+            return got
+        self._done = True
+        if got is None:
+            raise StopIteration
+        raise got
+
+    def close(self) -> None:
+        self._done = self._request.closed = True
+        self._engine._read()
+
+    __del__ = close
+
+
+class Engine:
+    """Answers the queries of all users with one checkpoint on one device.
+
+    Args:
+        checkpoint: as `checkpoints.load` gives it, on any device.
+        device: "auto", "cpu", "cuda", "mps".
+        max_batch: rows that go through the network together.
+        max_live: pictures in work at a time; a request beyond that is refused at once.
+    """
+
+    def __init__(
+        self, checkpoint, device: str | None = None, max_batch: int = 32, max_live: int = MAX_LIVE
+    ) -> None:
+        self.device = choose_device(device or "auto")
+        self.checkpoint = checkpoint.to(self.device).eval()
+        self.schedule, self.size, self.channels = checkpoint.schedule, checkpoint.size, checkpoint.channels
+        self.max_batch, self.max_live = max_batch, max_live
+        self._denoise = UNetDenoiser(self.checkpoint)
+        self._turns: Turns[_Task] = Turns()
+        self._change = threading.Condition()  # guards _turns; notified when there may be work
+        self._asleep = False
+        self._stopped = False
+        self._live = self._rounds = self._rows = self._steps = self._pictures = 0
+        self._busy = 0.0  # seconds spent working
+        self._rows_per_second = 0.0  # of late
+        self._thread = threading.Thread(target=self._work, name=f"engine-{self.device}", daemon=True)
+        self._thread.start()
+
+    # ---------------------------------------------------------------- for everybody
+
+    def run(self, jobs: Sequence[Job], who: object = None) -> Run:
+        """Starts the jobs, and returns their steps as they come.
+
+        who: requests of the same person share that person's turns.
+
+        Raises:
+            UserError: at once where the queue is full; while iterating where this request failed.
+        """
+        request = _Request(live=len(jobs))
+        tasks = []
+        for number, job in enumerate(jobs):
+            try:
+                tasks.append(_Task(request if who is None else who, request, number, job, *next(job.sampler)))
+            except StopIteration as end:  # nothing to ask: the picture is what it was
+                done = end.value[0]
+                belief = Prediction(done, torch.zeros_like(done), clean := Level(0.0, 1.0))
+                request.outbox.put(Step(number, 0, 0, clean, done, belief, done))
+                request.live -= 1
+            except Exception as error:
+                raise _sentence(error) from error
+        if not tasks:
+            request.outbox.put(None)
+            return Run(self, request)
+        with self._change:
+            if self._stopped:
+                raise UserError(STOPPED)
+            if self._live + len(tasks) > self.max_live:
+                raise UserError(
+                    "{pictures} pictures are being made already, for about {seconds} s more. Try again then.",
+                    pictures=self._live,
+                    seconds=max(1, round(self._wait())),
+                )
+            self._live += len(tasks)
+            for task in tasks:
+                self._turns.add(task.who, task)
+            self._change.notify()
+        return Run(self, request)
+
+    def stats(self) -> dict:
+        """What the badge and the benchmarks show; a row is one evaluation of the net (guidance takes two)."""
+        with self._change:
+            return {
+                "device": str(self.device),
+                "runtime": self._denoise.runtime.name,
+                "live": self._live,
+                "waiting_seconds": self._wait(),
+                "rows_per_second": self._rows_per_second,
+                "mean_batch": self._rows / self._rounds if self._rounds else 0.0,
+                "rounds": self._rounds,
+                "rows": self._rows,
+                "steps": self._steps,
+                "pictures": self._pictures,
+                "busy_seconds": self._busy,
+            }
+
+    def close(self) -> None:
+        """Ends the worker and every run that is still going."""
+        with self._change:
+            self._stopped = True
+            self._change.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout=10)
+
+    def _wait(self) -> float:
+        rows = sum(task.rows_left for task in self._turns)
+        return rows / self._rows_per_second if self._rows_per_second else 0.0
+
+    def _read(self) -> None:
+        """Called by readers: a run that waited for its reader may go on."""
+        if self._asleep:
+            with self._change:
+                self._change.notify()
+
+    # ---------------------------------------------------------------- the worker
+
+    @torch.no_grad()
+    def _work(self) -> None:
+        if self.device.type == "cpu":
+            torch.set_num_threads(min(torch.get_num_threads(), cpu_quota()))
+        while True:
+            with self._change:
+                while not (batch := self._take()) and not self._stopped:
+                    self._asleep = True
+                    self._change.wait()
+                    self._asleep = False
+                if self._stopped:
+                    return self._abandon()
+            started = time.perf_counter()
+            for task, answer in self._answers(batch):
+                self._advance(task, answer)
+            self._count(sum(task.rows for task in batch), len(batch), time.perf_counter() - started)
+
+    def _take(self) -> list[_Task]:
+        """The open queries of the next round. What nobody reads any more is let go of."""
+        batch: list[_Task] = []
+        room = self.max_batch
+        for task in self._turns:
+            if task.request.closed:
+                self._remove(task)
+            elif task.rows <= room and task.request.outbox.qsize() < UNREAD:
+                batch.append(task)
+                room -= task.rows
+                self._turns.serve(task.who, task)
+            if not room:
+                break
+        return batch
+
+    def _remove(self, task: _Task) -> None:
+        self._turns.remove(task.who, task)
+        self._live -= 1
+
+    def _answers(self, batch: list[_Task]) -> list[tuple[_Task, Prediction]]:
+        """Every task with the answer to its question. Where a batch fails (memory, a job that doesn't fit) it is
+        halved, so that only a task that fails by itself is lost."""
+        try:
+            limits = [1.0 if task.job.clip else math.inf for task in batch]
+            denoise = guided(self._denoise, [task.job.guidance_scale for task in batch])
+            denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64)[:, None, None, None])
+            seen = denoise(
+                torch.cat([task.x for task in batch]),
+                [task.level for task in batch],
+                [task.job.condition for task in batch],
+            )
+            return [(task, seen.row(k)) for k, task in enumerate(batch)]
+        except Exception as error:
+            if len(batch) == 1:
+                self._fail(batch[0], error)
+                return []
+            half = len(batch) // 2
+            return self._answers(batch[:half]) + self._answers(batch[half:])
+
+    def _advance(self, task: _Task, answer: Prediction) -> None:
+        """Sends a sampler its answer, and the reader the step that this was."""
+        index, level, x, final = task.index, task.level, task.x[0], None
+        try:
+            task.x, task.level = task.job.sampler.send(answer)
+            task.index += 1
+        except StopIteration as end:
+            final = end.value[0]
+            if not final.isfinite().all():
+                return self._fail(task, UserError("This run grew beyond all bounds: guide it less."))
+        except Exception as error:
+            return self._fail(task, error)
+        # Copies, so that a step that is kept does not keep the whole batch alive.
+        belief = Prediction(answer.x0[0].clone(), answer.eps[0].clone(), level)
+        task.request.outbox.put(Step(task.number, index, task.job.steps_hint, level, x, belief, final))
+        if final is not None:
+            with self._change:
+                self._remove(task)
+            self._pictures += 1
+            task.request.live -= 1
+            if not task.request.live:
+                task.request.outbox.put(None)
+
+    def _fail(self, task: _Task, error: Exception) -> None:
+        """Ends a request, and nobody else's."""
+        task.request.closed = True
+        task.request.outbox.put(_sentence(error))
+
+    def _count(self, rows: int, steps: int, seconds: float) -> None:
+        self._rounds += 1
+        self._rows += rows
+        self._steps += steps
+        self._busy += seconds
+        lately = rows / seconds
+        self._rows_per_second += (lately - self._rows_per_second) * (0.1 if self._rows_per_second else 1)
+
+    def _abandon(self) -> None:
+        for task in self._turns:
+            self._remove(task)
+            if not task.request.closed:
+                self._fail(task, UserError(STOPPED))
+
+
+def _sentence(error: Exception) -> UserError:
+    """What the reader of a failed run is told; the rest goes to the log."""
+    if isinstance(error, UserError):
+        return error
+    log.error("A run failed.", exc_info=error)
+    return UserError("This run failed and was stopped. Others are not affected; please try other settings.")
+
+
+# ------------------------------------------------------------------ one engine for all
+
+_engines: dict[tuple[str, str], Engine] = {}
+_loading = threading.Lock()
+
+
+def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
+    """The process's one engine for a checkpoint on a device. Raises UserError where either is missing."""
+    key = (str(name), str(choose_device(device)))
+    with _loading:
+        if key not in _engines:
+            _engines[key] = Engine(load(name), key[1])
+        return _engines[key]
+
+
+@atexit.register
+def close_engines() -> None:
+    """Ends every engine of the process, so that no thread is inside the network when the interpreter goes."""
+    while _engines:
+        _engines.popitem()[1].close()
+
+
+def timing(device: str = "auto", name: str = "emoji-32", steps: int = 40) -> dict:
+    """`Engine.stats` with the steps per second of one picture on a device, as somebody would get them now."""
+    engine = get_engine(name, device)
+    for _ in engine.run([job_for(engine, steps=3)]):
+        pass  # the first steps on a device also choose its kernels
+    started = time.perf_counter()
+    count = sum(1 for _ in engine.run([job_for(engine, steps=steps)]))
+    return engine.stats() | {"steps_per_second": count / (time.perf_counter() - started)}

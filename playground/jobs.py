@@ -1,0 +1,89 @@
+"""Jobs: one picture each, made from plain settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .checkpoints import Checkpoint
+from .conditioning import Condition
+from .errors import UserError
+from .predictions import q_sample
+from .samplers import SAMPLERS
+from .schedules import NoiseSchedule, on_clock, spaced
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+NOTHING = Condition()
+
+
+@dataclass
+class Job:
+    """One picture on its way: a sampler whose state is (1, C, H, W) float64 on the CPU."""
+
+    sampler: Generator
+    condition: Condition = NOTHING
+    guidance_scale: float = 1.0
+    clip: bool = True
+    steps_hint: int | None = None  # questions the sampler will ask, for progress; None where it can't be said
+
+
+def noise_of(seed: int) -> Callable[[Sequence[int]], Tensor]:
+    """noise(shape) → float64 CPU tensor of standard normal draws, the same for the same seed everywhere."""
+    generator = torch.Generator().manual_seed(int(seed))
+    return lambda shape: torch.randn(tuple(shape), generator=generator).double()
+
+
+def job_for(
+    engine: Engine | Checkpoint,
+    sampler: str = "ddim",
+    steps: int = 20,
+    seed: int = 0,
+    spacing: str = "trailing",
+    schedule: NoiseSchedule | None = None,
+    start: Tensor | None = None,
+    strength: float = 1.0,
+    condition: Condition = NOTHING,
+    guidance_scale: float = 1.0,
+    **knobs: object,
+) -> Job:
+    """One picture from plain settings, for the size and the schedule of an engine or a checkpoint.
+
+    The first draw of the seed is the starting noise, the same for every sampler. With `start`, a picture
+    (C, H, W) or (1, C, H, W) in [−1, 1], only the last round(strength · steps) steps are run, from it noised
+    to that level (SDEdit, Meng et al. 2022, arXiv:2108.01073). `schedule` decides which levels are
+    visited; the network is told the t of its own schedule with the same noise. Knobs that are None keep the
+    sampler's default.
+
+    Raises:
+        UserError: there is no such sampler or knob, or a number is out of range.
+    """
+    if sampler not in SAMPLERS:
+        raise UserError(
+            "There is no sampler “{name}”; there are {names}.", name=sampler, names=", ".join(SAMPLERS)
+        )
+    entry = SAMPLERS[sampler]
+    known = {knob.name: knob for knob in entry.knobs}
+    given = {name: value for name, value in knobs.items() if value is not None}
+    for name in given:
+        if name not in known:
+            raise UserError("The sampler {sampler} has no setting called {name}.", sampler=sampler, name=name)
+    given = {name: known[name].checked(value) for name, value in given.items()}
+
+    levels = spaced(schedule or engine.schedule, steps, spacing)
+    noise = noise_of(seed)
+    x = noise((1, engine.channels, engine.size, engine.size))
+    if start is not None:
+        if not 0 <= strength <= 1:
+            raise UserError("Strength must be between 0 and 1; you gave {value}.", value=strength)
+        levels = levels[len(levels) - 1 - round(strength * (len(levels) - 1)) :]
+        x = q_sample(start.reshape(x.shape).double(), levels[0], x)
+    if schedule is not None:
+        levels = on_clock(levels, engine.schedule)
+    questions = round((len(levels) - 1) * entry.evaluations)
+    return Job(entry.function(x, levels, noise, **given), condition, guidance_scale, steps_hint=questions)
