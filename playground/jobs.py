@@ -13,7 +13,7 @@ from .checkpoints import Checkpoint
 from .conditioning import Condition
 from .errors import UserError
 from .predictions import q_sample
-from .samplers import SAMPLERS
+from .samplers import SAMPLERS, Noise
 from .schedules import NoiseSchedule, on_clock, spaced
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def job_for(
     strength: float = 1.0,
     condition: Condition = NOTHING,
     guidance_scale: float = 1.0,
+    noise: Noise | None = None,
     **knobs: object,
 ) -> Job:
     """One picture from plain settings, for the size and the schedule of an engine or a checkpoint.
@@ -57,8 +58,8 @@ def job_for(
     The first draw of the seed is the starting noise, the same for every sampler. With `start`, a picture
     (C, H, W) or (1, C, H, W) in [−1, 1], only the last round(strength · steps) steps are run, from it noised
     to that level (SDEdit, Meng et al. 2022, arXiv:2108.01073). `schedule` decides which levels are
-    visited; the network is told the t of its own schedule with the same noise. Knobs that are None keep the
-    sampler's default.
+    visited; the network is told the t of its own schedule with the same noise. `noise` stands in for that of the
+    seed. Knobs that are None keep the sampler's default.
 
     Raises:
         UserError: there is no such sampler or knob, or a number is out of range.
@@ -76,7 +77,7 @@ def job_for(
     given = {name: known[name].checked(value) for name, value in given.items()}
 
     levels = spaced(schedule or engine.schedule, steps, spacing)
-    noise = noise_of(seed)
+    noise = noise or noise_of(seed)
     x = noise((1, engine.channels, engine.size, engine.size))
     if start is not None:
         if not 0 <= strength <= 1:
