@@ -1,7 +1,7 @@
-"""What a model believes about one noised picture, in every parameterisation, and the closed forms around it.
+"""What a model believes about a noised picture, in every parameterisation, and the closed forms around it.
 
-x = signal_rate·x0 + noise_rate·ε throughout (Ho et al. 2020, eq. 4). A *level* is one `Level` for the whole batch or a
-sequence of them, one a row.
+x = signal_rate·x0 + noise_rate·ε throughout: Ho et al. 2020, eq. 4. Where a *level* is taken, it is one
+`Level` for the whole batch or a sequence of them, one a row.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from playground.schedules import Level, NoiseSchedule
 KINDS = ("eps", "x0", "v", "score")
 
 
-def rates(level: Level | Sequence[Level], like: Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
-    """(signal_rate, noise_rate): two floats for one level; for a sequence of B levels two (B, 1, …) tensors of the
-    dtype and device of `like` (B, …)."""
+def rates(level: Level | Sequence[Level], like: Tensor) -> tuple[float | Tensor, float | Tensor]:
+    """(signal_rate, noise_rate): numbers for one level; for a sequence of B levels two (B, 1, …) tensors with
+    the dtype, the device and the number of axes of `like` (B, …)."""
     if isinstance(level, Level):
         return level.signal_rate, level.noise_rate
-    shape = (len(level), *[1] * (like.ndim - 1))
-    pair = [[each.signal_rate for each in level], [each.noise_rate for each in level]]
-    signal, noise = torch.tensor(pair, dtype=torch.float64).to(like.device, like.dtype)
-    return signal.view(shape), noise.view(shape)
+    pairs = torch.tensor([[each.signal_rate for each in level], [each.noise_rate for each in level]],
+                         dtype=torch.float64).to(like.device, like.dtype)
+    signal, noise = pairs.view(2, len(level), *[1] * (like.ndim - 1))
+    return signal, noise
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """x̂0 and ε̂, both (B, …), with the level they were made at; signal_rate·x0 + noise_rate·eps is the x asked about."""
+    """x̂0 and ε̂, both (B, …), and the level they were made at; signal_rate·x0 + noise_rate·eps is the x
+    asked about."""
 
     x0: Tensor
     eps: Tensor
@@ -41,21 +42,21 @@ class Prediction:
     def from_output(cls, kind: str, output: Tensor, x: Tensor, level: Level | Sequence[Level]) -> Prediction:
         """From a network's output (B, …) of `kind` eps, x0, v or score, at noised pictures x (B, …).
 
-        One 2×2 solve does all: x = a·x0 + s·ε is one row, and output = p·x0 + q·ε the other. Raises UserError where
-        the system is singular because no signal is left (a = 0) and the network predicts ε or the score.
+        One 2×2 solve does them all: x = a·x0 + s·ε is one row, output = p·x0 + q·ε the other. Raises
+        UserError for eps and score where no signal is left (a = 0): x0 is then anybody's guess.
         """
-        a, s = rates(level, x)
-        if kind == "score":  # −ε/s: told in ε it is finite at s = 0
-            kind, output = "eps", -s * output
         if kind not in KINDS:
             raise ValueError(f"prediction kind must be one of {KINDS}, not {kind!r}")
-        p, q = {"eps": (0.0, 1.0), "x0": (1.0, 0.0), "v": (-s, a)}[kind]
+        a, s = rates(level, x)
+        if kind == "score":  # score = −ε/s; told as ε it stays finite at s = 0
+            kind, output = "eps", -s * output
+        if kind == "x0":  # singular only at s = 0, where x is x0 and ε is free
+            return cls(output, (x - a * output) / _nonzero(s), level)
+        p, q = (0.0, 1.0) if kind == "eps" else (-s, a)
         determinant = a * q - s * p
-        if _any_zero(determinant):
-            if kind == "eps":
-                raise UserError("A network that predicts noise cannot start where no signal is left (ᾱ = 0): "
-                                "switch zero terminal SNR off, or use a network that predicts v or x0.")
-            return cls(output, torch.where(torch.as_tensor(s == 0), 0.0, (x - a * output) / _nonzero(s)), level)
+        if _nonzero(determinant) is not determinant:
+            raise UserError("A network that predicts noise cannot start where no signal is left (ᾱ = 0): "
+                            "switch zero terminal SNR off, or use a network that predicts v or x0.")
         return cls((q * x - s * output) / determinant, (a * output - p * x) / determinant, level)
 
     @property
@@ -72,21 +73,15 @@ class Prediction:
 
     @property
     def score(self) -> Tensor:
-        """∇log q_t(x) = −ε/noise_rate: Song et al. 2021. Not finite at t = 0."""
+        """∇ log q_t(x) = −ε/noise_rate: Song et al. 2021, section 3.2. Not finite at t = 0."""
         return -self.eps / rates(self.level, self.x0)[1]
-
-    def row(self, index: int) -> Prediction:
-        """Row `index` alone, with its batch axis kept: (1, …)."""
-        level = self.level if isinstance(self.level, Level) else self.level[index]
-        return Prediction(self.x0[index : index + 1], self.eps[index : index + 1], level)
-
-
-def _any_zero(value: float | Tensor) -> bool:
-    return bool((value == 0).any()) if isinstance(value, Tensor) else value == 0
 
 
 def _nonzero(value: float | Tensor) -> float | Tensor:
-    return torch.where(value == 0, 1.0, value) if isinstance(value, Tensor) else value or 1.0
+    """The value itself where it has no zero in it; otherwise with 1 in their place."""
+    if not isinstance(value, Tensor):
+        return value or 1.0
+    return torch.where(value == 0, 1.0, value) if bool((value == 0).any()) else value
 
 
 def q_sample(x0: Tensor, level: Level | Sequence[Level], eps: Tensor) -> Tensor:
@@ -96,15 +91,16 @@ def q_sample(x0: Tensor, level: Level | Sequence[Level], eps: Tensor) -> Tensor:
 
 
 def q_step(x: Tensor, schedule: NoiseSchedule, t: int, eps: Tensor) -> Tensor:
-    """One link of the chain, x_{t−1} → x_t = √α_t·x_{t−1} + √β_t·ε: Ho et al. 2020, eq. 2."""
+    """One link of the chain, x_t = √α_t·x_{t−1} + √β_t·ε, t = 1 … T: Ho et al. 2020, eq. 2."""
     return schedule.alpha[t].sqrt().item() * x + schedule.beta[t].sqrt().item() * eps
 
 
 def posterior_weights(here: Level, there: Level) -> tuple[float, float, float]:
-    """(weight of x0, weight of x, variance) of q(x_there | x_here, x0) for any two levels, `there` the cleaner one:
-    Ho et al. 2020, eq. 6 and 7, with α = ᾱ_here/ᾱ_there."""
+    """(weight of x0, weight of x, variance) of q(x_there | x_here, x0), for any two levels, `there` the
+    cleaner one: Ho et al. 2020, eq. 6 and 7, with α = ᾱ_here/ᾱ_there in place of α_t."""
     alpha = here.alpha_bar / there.alpha_bar
-    beta, left = 1 - alpha, (1 - there.alpha_bar) / (1 - here.alpha_bar)
+    beta = 1 - alpha
+    left = (1 - there.alpha_bar) / (1 - here.alpha_bar)
     return there.signal_rate * beta / (1 - here.alpha_bar), alpha**0.5 * left, beta * left
 
 
@@ -115,17 +111,18 @@ def posterior(x0: Tensor, x: Tensor, schedule: NoiseSchedule, t: int) -> tuple[T
 
 
 def guide(unconditional: Prediction, conditional: Prediction, guidance_scale: float | Tensor) -> Prediction:
-    """ε_u + w(ε_c − ε_u), classifier-free guidance (Ho & Salimans 2022); w a number or a tensor that broadcasts.
+    """ε_u + w(ε_c − ε_u), classifier-free guidance: Ho & Salimans 2022, eq. 6 (there w is ours less 1).
 
-    Exactly the conditional prediction at w = 1 and the unconditional at w = 0 (which is what lerp promises).
+    w is a number or a tensor that broadcasts. At w = 1 the conditional prediction exactly and at 0 the
+    unconditional one, which lerp promises and the formula in floating point does not.
     """
     return Prediction(torch.lerp(unconditional.x0, conditional.x0, guidance_scale),
                       torch.lerp(unconditional.eps, conditional.eps, guidance_scale), conditional.level)
 
 
 def clip(prediction: Prediction, limit: float = 1.0) -> Prediction:
-    """x̂0 clamped to [−limit, limit] and ε̂ moved so that x stays the same picture."""
+    """x̂0 clamped to [−limit, limit], and ε̂ moved so that x stays the same picture (at t = 0, where it
+    can't, x moves)."""
     a, s = rates(prediction.level, prediction.x0)
     x0 = prediction.x0.clamp(-limit, limit)
-    # at s = 0 x is x0 itself and ε free: _nonzero keeps it finite
     return Prediction(x0, prediction.eps + (prediction.x0 - x0) * (a / _nonzero(s)), prediction.level)

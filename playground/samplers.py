@@ -1,7 +1,7 @@
 """Samplers as generators that ask: each yields a `Query` and is sent a `Prediction`; none ever calls a model.
 
-All are called `sampler(x, levels, noise, **knobs)`: x (B, …) float64 at levels[0]; `levels` from noise to data;
-`noise(shape)` gives a fresh standard normal draw. They return x at levels[-1].
+All are called `sampler(x, levels, noise, **knobs)`: x (B, …) float64 at levels[0]; `levels` from noise to
+data; `noise(shape)` gives a fresh standard normal draw. They return x at levels[-1].
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from playground.knobs import Knob
 from playground.predictions import Prediction, posterior_weights
-from playground.schedules import Knob, Level
+from playground.schedules import Level
 
 Query = tuple[Tensor, Level]
 Noise = Callable[[Sequence[int]], Tensor]
@@ -24,7 +25,8 @@ Sampling = Generator[Query, Prediction, Tensor]
 @torch.no_grad()
 def run(sampler: Sampling, denoise: Callable[[Tensor, Level], Prediction],
         record: Callable[[Tensor, Level, Prediction], None] | None = None) -> Tensor:
-    """Drive a sampler to its end with one denoiser; `record(x, level, prediction)` sees every query with its answer."""
+    """Drive a sampler to its end with one denoiser; `record(x, level, prediction)` sees every query with its
+    answer."""
     query, prediction = None, None
     while True:
         try:
@@ -49,7 +51,8 @@ def ddpm(x: Tensor, levels: Sequence[Level], noise: Noise, *, variance: str = "b
 
 
 def ddim(x: Tensor, levels: Sequence[Level], noise: Noise, *, eta: float = 0.0) -> Sampling:
-    """x' = √ᾱ'·x̂0 + √(1−ᾱ'−σ²)·ε̂ + σz: Song et al. 2021a, eq. 12 and 16. η = 0 is deterministic, 1 is DDPM."""
+    """x' = √ᾱ'·x̂0 + √(1−ᾱ'−σ²)·ε̂ + σz: Song et al. 2021a, eq. 12 and 16. η = 0 is deterministic, 1 is
+    DDPM."""
     for here, there in pairwise(levels):
         prediction = yield x, here
         variance = eta**2 * posterior_weights(here, there)[2]
@@ -61,8 +64,8 @@ def ddim(x: Tensor, levels: Sequence[Level], noise: Noise, *, eta: float = 0.0) 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A sampler with what a person should know of it. `evaluations` is network calls a step; `order` its convergence
-    order as a solver of the probability flow (for a stochastic one, of its mean)."""
+    """A sampler with what a person should know of it. `evaluations` is network calls a step; `order` its
+    convergence order as a solver of the probability flow (for a stochastic one, of its mean)."""
 
     name: str
     title: str
