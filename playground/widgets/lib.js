@@ -1,12 +1,12 @@
 /* Lab: what all widgets share. Loaded once in the page's head as `window.Lab`; `require`-able in node.
  *
- *   bytes      bytes · int16 · float32 · unit            base64 → typed arrays
+ *   bytes      bytes · int16 · float32 · float64 · unit · base64
  *   diffusion  forward · toByte · histogram · normalPdf · snrDb
  *   colour     colormap · css
  *   canvas     canvas · pixels · paintRGB
  *   chart      chart(host, …): a small SVG line chart with a draggable cursor
  *   words      text · number · signed · percent · decibels · announce
- *   input      frame · slider · pump · calm
+ *   input      frame · slider · wheel · pump · calm
  *   clock      tell · hear · t          one t for the whole page ("lab:t")
  *   widgets    define · mount
  *
@@ -34,6 +34,15 @@
   Lab.int16 = (base64) => new Int16Array(Lab.bytes(base64).buffer);
   /** base64 of little-endian float32 → Float32Array. */
   Lab.float32 = (base64) => new Float32Array(Lab.bytes(base64).buffer);
+  /** base64 of little-endian float64 → Float64Array. */
+  Lab.float64 = (base64) => new Float64Array(Lab.bytes(base64).buffer);
+  /** Uint8Array → base64. */
+  Lab.base64 = function (bytes) {
+    if (bytes.toBase64) return bytes.toBase64();
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(text);
+  };
   /** Bytes 0…255 → floats in [−1, 1], the model's range. */
   Lab.unit = (bytes) => Float32Array.from(bytes, (byte) => byte / 127.5 - 1);
 
@@ -200,39 +209,62 @@
   /** Does this person ask for less motion? Then nothing plays by itself. */
   Lab.calm = () => Boolean(root.matchMedia && root.matchMedia("(prefers-reduced-motion: reduce)").matches);
 
+  let scrolled = -Infinity; // when the page was last scrolled by a wheel
   /**
-   * Wire a range input: `onInput(value)` at most once a frame; PageUp/PageDown and Shift+arrows move by a tenth/10
-   * steps; the wheel moves it while it has the focus or the pointer is over `options.wheelOver`; a phone can scroll past it.
-   * Returns {set(value)}: moves the thumb without calling `onInput`.
+   * The wheel over `element` calls `turn(notches)` (fractions add up; up is positive) and keeps the page still, except where
+   * `turn` returns false (an end is reached), while the page is being scrolled past, and for the browser's zoom.
+   */
+  Lab.wheel = function (element, turn) {
+    if (scrolled === -Infinity) {
+      scrolled = -1e9;
+      root.addEventListener("wheel", (event) => event.defaultPrevented || (scrolled = event.timeStamp), { passive: true });
+    }
+    element.addEventListener(
+      "wheel",
+      (event) => {
+        if (event.ctrlKey || event.timeStamp - scrolled < 300) return;
+        const lines = event.deltaMode === 1 ? 33 : event.deltaMode === 2 ? 400 : 1;
+        const notches = (-(event.deltaY || event.deltaX) * lines) / 100;
+        if (turn(notches) !== false) event.preventDefault();
+      },
+      { passive: false },
+    );
+  };
+
+  /**
+   * Wire a range input: `onInput(value)` at most once a frame; Shift+arrows move by ten steps; the wheel over it, or over
+   * `options.wheelOver`, moves it by a fiftieth a notch; a phone can scroll past it. Whatever moves it, it fires `input`.
+   * Returns {set(value), move(by)}: `set` moves the thumb without calling `onInput`.
    */
   Lab.slider = function (input, onInput, options = {}) {
     input.style.touchAction = "pan-y";
     const emit = Lab.frame((value) => onInput(value));
-    const span = () => Number(input.max) - Number(input.min);
     const step = () => Number(input.step) || 1;
     const move = (by) => {
+      const before = Number(input.value);
       const low = Number(input.min);
-      const value = Lab.clamp(low + Math.round((Number(input.value) + by - low) / step()) * step(), low, Number(input.max));
-      if (value === Number(input.value)) return;
+      const value = Lab.clamp(low + Math.round((before + by - low) / step()) * step(), low, Number(input.max));
+      if (value === before) return false;
       input.value = value;
       input.dispatchEvent(new Event("input", { bubbles: true }));
+      return true;
     };
     input.addEventListener("input", () => emit(Number(input.value)));
     input.addEventListener("keydown", (event) => {
       const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-      if (direction && event.shiftKey) {
-        event.preventDefault();
-        move(direction * 10 * step());
-      }
-    });
-    const wheel = (event) => {
-      if (event.ctrlKey) return; // the browser's zoom
+      if (!direction || !event.shiftKey) return;
       event.preventDefault();
-      const by = Math.max(step(), span() / 200);
-      move((event.deltaY || event.deltaX) > 0 ? by : -by);
+      move(direction * 10 * step());
+    });
+    let owed = 0; // the part of a step that a fine wheel has turned so far
+    const turn = (notches) => {
+      owed += notches * Math.max(step(), (Number(input.max) - Number(input.min)) / 50);
+      const by = Math.trunc(owed / step()) * step();
+      if (!by) return true;
+      owed -= by;
+      return move(by);
     };
-    input.addEventListener("wheel", wheel, { passive: false });
-    if (options.wheelOver) options.wheelOver.addEventListener("wheel", wheel, { passive: false });
+    for (const element of [input, options.wheelOver]) if (element) Lab.wheel(element, turn);
     return { set: (value) => (input.value = value), move };
   };
 
