@@ -11,7 +11,7 @@ from playground.errors import UserError
 @dataclass(frozen=True)
 class Knob:
     """A number in [low, high] in steps of `step`, whole where the default is; or, with `choices`, one of
-    them."""
+    them; or a text, where the default is one."""
 
     name: str
     default: float | int | str
@@ -29,6 +29,8 @@ class Knob:
                 choices = ", ".join(self.choices)
                 raise UserError("{label} must be one of: {choices}.", label=self.label, choices=choices)
             return value
+        if isinstance(self.default, str):
+            return str(value)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):

@@ -14,6 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from playground import drawn
 from playground.errors import UserError
 from playground.knobs import Knob
 
@@ -232,6 +233,8 @@ SCHEDULES: dict[str, ScheduleKind] = {kind.name: kind for kind in (
         Knob("gamma_start", -3.0, -6.0, 0.0, 0.1, "Start of the sigmoid"),
         Knob("gamma_end", 3.0, 0.5, 6.0, 0.1, "End of the sigmoid"),
         Knob("tau", 1.0, 0.1, 2.0, 0.05, "Temperature τ")), "Jabri et al. 2022"),
+    ScheduleKind("custom", "Your own", lambda T, points=drawn.POINTS: drawn.through(drawn.read(points), T), (
+        Knob("points", drawn.POINTS, label="Drawn curve"),), "drawn by hand"),
 )}
 
 
@@ -243,29 +246,12 @@ def zero_terminal_snr(schedule: NoiseSchedule) -> NoiseSchedule:
 
 
 def custom(alpha_bar_points: Sequence[float], T: int = 1000) -> NoiseSchedule:
-    """A drawn curve: ᾱ through two or more points in [0, 1], even over t = 0 … T, by monotone cubics (Fritsch
-    & Butland 1984, so that it never overshoots).
-
-    Made to start at 1 and to fall: a point above its left neighbour is lowered to it, and a flat stretch
-    falls by one part in a million a step, never to 0 (`zero_terminal_snr` can do that), so that every level
-    has a log-SNR of its own. Raises UserError for bad points.
-    """
-    T = _T.checked(T)
-    y = torch.tensor([float(point) for point in alpha_bar_points], dtype=torch.float64)
-    if len(y) < 2 or not bool(((y >= 0) & (y <= 1)).all()):
+    """A drawn curve: ᾱ through two or more points in [0, 1], even over t = 0 … T (see `drawn.through`).
+    Raises UserError for bad points."""
+    points = [float(point) for point in alpha_bar_points]
+    if len(points) < 2 or not all(0 <= point <= 1 for point in points):
         raise UserError("A drawn curve needs two or more points, each between 0 and 1.")
-    y[0] = 1.0
-    y = torch.cummin(y, 0).values
-    slope = y.diff()  # of each interval, taken as 1 long; none is above 0
-    harmonic = 2 * slope[:-1] * slope[1:] / (slope[:-1] + slope[1:]).clamp(max=-1e-300)
-    tangent = torch.cat([slope[:1], harmonic, slope[-1:]])
-    u = _ramp(0, len(y) - 1, T + 1)
-    k = u.long().clamp(max=len(y) - 2)
-    f = u - k
-    curve = (y[k] * (1 + 2 * f) * (1 - f) ** 2 + y[k + 1] * f**2 * (3 - 2 * f)
-             + tangent[k] * f * (1 - f) ** 2 - tangent[k + 1] * f**2 * (1 - f))
-    curve = torch.cummin(curve.clamp(1e-9, 1), 0).values * torch.exp(-_ramp(0, T * 1e-6, T + 1))
-    return NoiseSchedule("custom", torch.cat([torch.ones(1, dtype=torch.float64), curve[1:]]))
+    return NoiseSchedule("custom", drawn.through(points, _T.checked(T)))
 
 
 # -------------------------------------------------------------------------------------------- sampling levels

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from playground import drawn
 from playground.errors import UserError
 from playground.samplers import SAMPLERS
 from playground.schedules import SCHEDULES, SPACINGS
@@ -52,6 +53,8 @@ ROWS = (
     Setting("schedule", "choice", "cosine", choices=tuple(SCHEDULES), tabs=TABS, label="Schedule"),
     Setting("schedules", "names", ("linear", "cosine"), 1, 8, choices=tuple(SCHEDULES), tabs=("schedules",),
             label="Schedules"),
+    Setting("points", "text", drawn.POINTS, 1, 400, tabs=TABS, label="Drawn curve",
+            help="Signal left at even steps from 0 to T, from 1 downwards."),
     Setting("T", "int", 1000, 1, 4000, 1, tabs=TABS, label="Steps of the schedule, T"),
     Setting("t", "int", 400, 0, 4000, 1, tabs=TABS, label="Level t", help="0 is the clean picture, T is noise."),
     Setting("zero_terminal_snr", "bool", False, tabs=("noise", "schedules", "denoise"), label="Zero signal at T"),
