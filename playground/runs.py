@@ -1,0 +1,305 @@
+"""Runs: pictures made side by side, from plain settings to what the player shows and the endpoints return.
+
+Denoise, Generate, Duel and Edit all are a few `Lane`s through one `Live`: the tabs differ in which lanes they ask for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from playground.checkpoints import list_checkpoints
+from playground.denoiser import evaluations
+from playground.engine import Engine, Step, get_engine
+from playground.errors import UserError
+from playground.images import to_pixels, to_png
+from playground.jobs import Job, job_for, noise_of
+from playground.samplers import SAMPLERS, Noise
+from playground.schedules import SCHEDULES, Level
+from playground.settings import check, knobs_of
+from playground.widgets.player import Frame, error_map, news, opening
+
+SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
+MAX_FRAME_BYTES = (
+    96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
+)
+
+
+@dataclass
+class Lane:
+    """One picture to be made: its settings as a receipt names them, and its job."""
+
+    settings: dict
+    job: Job
+    label: str = ""
+    note: str = ""
+    unknown: tuple[str, ...] = ()  # words of the prompt that the model does not know
+    truth: tuple[Tensor, Tensor] | None = None  # (x0, ε) it was started from, each (C, H, W)
+    frames: list[Frame] = field(default_factory=list)
+    final: Tensor | None = None
+
+    @property
+    def rows(self) -> int:
+        """Network evaluations a question costs."""
+        return evaluations(self.job.condition, self.job.guidance_scale)
+
+    @property
+    def nfe(self) -> int:
+        """Network evaluations spent so far."""
+        return self.frames[-1].nfe if self.frames else 0
+
+    @property
+    def file(self) -> str:
+        """A name by which a folder of pictures sorts itself: cat-face_noto_seed-7_ddim-20.png."""
+        s = self.settings
+        parts = [s["prompt"], s["style"], f"seed-{s['seed']}", f"{s['sampler']}-{s['steps']}"]
+        parts += [f"strength-{s['strength']:g}"] if "strength" in s else []
+        slugs = [re.sub(r"[^\w.-]+", "-", str(part).lower()).strip("-.") for part in parts]
+        return "_".join(slug[:60] for slug in slugs if slug) + ".png"
+
+    def png(self) -> bytes:
+        return to_png(
+            self.final, {"playground": json.dumps(self.settings, ensure_ascii=False, sort_keys=True)}
+        )
+
+    def report(self) -> dict:
+        """What an endpoint says of this picture."""
+        return {
+            "file": self.file,
+            "seed": self.settings["seed"],
+            "nfe": self.nfe,
+            "sha256": sha256(self.final),
+        }
+
+
+def sha256(picture: Tensor) -> str:
+    """Of the 8-bit RGB pixels, row by row: what makes two pictures the same."""
+    return hashlib.sha256(to_pixels(picture).tobytes()).hexdigest()
+
+
+def engine_for(checkpoint: object = None, device: object = None) -> Engine:
+    """The engine for a checkpoint of the project's own list. Raises UserError for any other name."""
+    name = check("checkpoint", checkpoint)
+    known = list_checkpoints()
+    if name not in known:
+        raise UserError(
+            "There is no model “{name}”; there are {names}.", name=name, names=", ".join(known) or "none"
+        )
+    return get_engine(name, check("device", device))
+
+
+def lane_for(
+    engine: Engine,
+    values: Mapping[str, object],
+    label: str = "",
+    note: str = "",
+    start: Tensor | None = None,
+    noise: Noise | None = None,
+) -> Lane:
+    """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults).
+
+    start: a picture (1, C, H, W) in [−1, 1] to be noised to `values["strength"]` first, or None for pure noise.
+    noise: stands in for the seed's.
+
+    Raises:
+        UserError: a setting is out of range, or the model has no such style.
+    """
+    used = {name: check(name, values.get(name)) for name in SAMPLING}
+    knobs = knobs_of(SAMPLERS, used["sampler"], values)
+    style = used["style"] if used["style"] in engine.checkpoint.styles or values.get("style") else ""
+    condition, unknown = engine.checkpoint.parse(used["prompt"], style or None)
+    used["style"] = condition.style or ""
+    own = engine.checkpoint.schedule
+    bends = knobs_of(SCHEDULES, used["schedule"], values)
+    used |= knobs | {"checkpoint": engine.checkpoint.name}
+    schedule = None
+    if used["schedule"] != own.name:
+        schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
+        used |= bends
+    truth = None
+    if start is not None:
+        used["strength"] = check("strength", values.get("strength"))
+        shape = (1, engine.channels, engine.size, engine.size)
+        truth = (start.reshape(shape)[0].double(), noise_of(used["seed"])(shape)[0])
+    job = job_for(
+        engine,
+        used["sampler"],
+        used["steps"],
+        used["seed"],
+        used["spacing"],
+        schedule,
+        start,
+        used.get("strength", 1.0),
+        condition,
+        used["guidance_scale"],
+        noise,
+        **knobs,
+    )
+    return Lane(used, job, label, note, unknown, truth)
+
+
+class Live:
+    """A run of some lanes: iterate `messages()` for the player, or `finish()` for the pictures alone."""
+
+    def __init__(
+        self, engine: Engine, lanes: Sequence[Lane], curve: str = "change", who: object = None
+    ) -> None:
+        self.engine, self.lanes, self.curve, self.who = engine, list(lanes), curve, who
+        self.steps = 0
+        self.seconds = 0.0
+        questions = sum(lane.job.steps_hint or 1 for lane in lanes)
+        frame_bytes = 3 * 3 * engine.size**2
+        self.every = max(1, -(-questions * frame_bytes // MAX_FRAME_BYTES))
+
+    @property
+    def rate(self) -> float:
+        """Steps per second, of all lanes together."""
+        return self.steps / self.seconds if self.seconds else 0.0
+
+    def frames(self) -> Iterator[list[Frame]]:
+        """The frames of the run as they come: of one step usually, two with a lane's last one."""
+        began = time.perf_counter()
+        run = self.engine.run([lane.job for lane in self.lanes], who=self.who)
+        try:
+            for step in run:
+                self.steps += 1
+                self.seconds = time.perf_counter() - began
+                new = self._frames(step)
+                self.lanes[step.job].frames += new
+                if new:
+                    yield new
+        finally:
+            run.close()
+
+    def _frames(self, step: Step) -> list[Frame]:
+        lane = self.lanes[step.job]
+        eps_hat = to_pixels(step.prediction.eps)
+        asked = (step.index + 1) * lane.rows
+        new = []
+        if step.index % self.every == 0:
+            error, gap = error_map(step.prediction.eps, lane.truth[1]) if lane.truth else (None, None)
+            new.append(
+                Frame(
+                    step.job,
+                    step.index,
+                    step.level.t,
+                    step.level.alpha_bar,
+                    asked,
+                    to_pixels(step.x),
+                    to_pixels(step.prediction.x0),
+                    eps_hat,
+                    error,
+                    gap,
+                )
+            )
+        if step.final is not None:
+            lane.final = step.final
+            done = to_pixels(step.final)
+            before = new[-1] if new else lane.frames[-1] if lane.frames else None
+            new.append(
+                Frame(
+                    step.job,
+                    step.index + 1,
+                    0.0,
+                    1.0,
+                    asked if step.steps_hint else 0,
+                    done,
+                    done,
+                    eps_hat,
+                    before and before.error,
+                    before and before.gap,
+                    last=True,
+                )
+            )
+        return new
+
+    def messages(self, example: bool = False) -> Iterator[dict]:
+        """The player's messages. What came before a failure stays on the page; the failure itself is raised on."""
+        lanes = [{"label": k.label, "note": k.note, "steps": k.job.steps_hint or 0} for k in self.lanes]
+        device = str(self.engine.device)
+        first = opening(
+            self.engine.size,
+            lanes,
+            device=device,
+            curve=self.curve,
+            truth=self.lanes[0].truth,
+            example=example,
+        )
+        yield first
+        run, seq = first["run"], 0
+        try:
+            for frames in self._rounds():
+                seq += 1
+                yield news(run, seq, frames, self.rate)
+        except Exception:
+            yield {"run": run, "seq": seq + 1, "end": {"status": "failed"}}
+            raise
+        yield {"run": run, "seq": seq + 1, "rate": round(self.rate, 1), "end": self._ending()}
+
+    def _rounds(self) -> Iterator[list[Frame]]:
+        """Frames in handfuls: one of each lane, as the player paints them, or what came within a twentieth of a second."""
+        pending: list[Frame] = []
+        sent = time.perf_counter()
+        for new in self.frames():
+            pending += new
+            running = sum(lane.final is None for lane in self.lanes)
+            now = time.perf_counter()
+            if len({frame.lane for frame in pending}) >= running or now - sent > 0.05:
+                yield pending
+                pending, sent = [], now
+        if pending:
+            yield pending
+
+    def _ending(self) -> dict:
+        lanes = [{"file": k.file, "png": base64.b64encode(k.png()).decode("ascii")} for k in self.lanes]
+        return {"status": "done", "lanes": lanes}
+
+    def whole(self, example: bool = False) -> dict:
+        """The finished run as one message, for a page that has not been watching."""
+        opened, *rest = self.messages(example)
+        frames = [frame for message in rest for frame in message.get("frames", [])]
+        return opened | {"frames": frames, "rate": rest[-1]["rate"], "end": rest[-1]["end"]}
+
+    def finish(self) -> None:
+        """Runs to the end."""
+        for _ in self.frames():
+            pass
+
+    def report(self) -> dict:
+        """Numbers of a finished run, as plain JSON."""
+        return {
+            "pictures": [lane.report() for lane in self.lanes],
+            "nfe": sum(lane.nfe for lane in self.lanes),
+            "unknown_words": list(dict.fromkeys(word for lane in self.lanes for word in lane.unknown)),
+            "device": str(self.engine.device),
+            "seconds": round(self.seconds, 3),
+            "steps_per_second": round(self.rate, 1),
+        }
+
+
+def distances(first: Sequence[Frame], other: Sequence[Frame]) -> list[dict]:
+    """How far x̂0 of a lane is from the first lane's, at each of its levels: root mean square, in units of [−1, 1].
+
+    The first lane is taken at the last level it has reached by then, as the player shows it.
+    """
+    rows, k = [], 0
+    for frame in other:
+        while k + 1 < len(first) and first[k + 1].alpha_bar <= frame.alpha_bar:
+            k += 1
+        gap = (frame.x0_hat.astype(float) - first[k].x0_hat) / 127.5
+        level = Level(frame.t, frame.alpha_bar)
+        rows.append(
+            {
+                "t": frame.t,
+                "log_snr": level.log_snr if 0 < frame.alpha_bar < 1 else None,
+                "rms": float((gap**2).mean() ** 0.5),
+            }
+        )
+    return rows

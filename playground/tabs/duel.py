@@ -1,0 +1,254 @@
+"""Duel: samplers side by side from one seed, in lock-step of the noise; and a picture edited by several strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import gradio as gr
+from PIL import Image
+
+from playground import pictures
+from playground.api import endpoint
+from playground.controls import control, safe_image
+from playground.errors import UserError
+from playground.images import to_tensor
+from playground.runs import Live, distances, engine_for, lane_for
+from playground.samplers import SAMPLERS
+from playground.settings import check, shorten
+from playground.tabs.denoise import as_channels
+from playground.tabs.generate import answer
+from playground.tabs.sampling import (
+    QUIET,
+    more_controls,
+    prompt_controls,
+    run_row,
+    stop_on,
+    stream,
+    with_knobs,
+)
+from playground.widgets.player import player
+from playground.words import _
+
+TITLE = _("Duel")
+ID = "duel-player"
+EDIT = "edit-player"
+LANES = (
+    {"sampler": "ddim", "steps": 10},
+    {"sampler": "dpmpp_2m", "steps": 10},
+    {"sampler": "ddim", "steps": 50},
+    {"sampler": "ddpm", "steps": 50},
+)
+STRENGTHS = (0.3, 0.5, 0.7, 0.9)
+OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    with gr.Tabs(elem_classes="lab-subtabs"):
+        with gr.Tab(_("Samplers")):
+            build_samplers()
+        with gr.Tab(_("Editing by strength")):
+            build_editing()
+    endpoint(with_knobs(compare_samplers), "compare_samplers")
+    endpoint(with_knobs(edit), "edit")
+
+
+def build_samplers() -> None:
+    titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(ID)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs = prompt_controls("duel")
+            inputs["seed"] = control("seed", "duel")
+            inputs["lanes"] = gr.Slider(2, 4, 2, step=1, label=_("Lanes"), elem_id="duel-lanes")
+            groups = []
+            for k, lane in enumerate(LANES):
+                with gr.Group(visible=k < 2, elem_classes="lab-lane") as group:
+                    inputs[f"sampler{k}"] = gr.Dropdown(
+                        titles, value=lane["sampler"], label=_("Sampler"), elem_id=f"duel-sampler-{k + 1}"
+                    )
+                    inputs[f"steps{k}"] = gr.Slider(
+                        1, 250, lane["steps"], step=1, label=_("Steps"), elem_id=f"duel-steps-{k + 1}"
+                    )
+                    with gr.Row():
+                        inputs[f"eta{k}"] = gr.Number(
+                            0,
+                            minimum=0,
+                            maximum=1,
+                            step=0.1,
+                            label=_("Eta"),
+                            min_width=80,
+                            visible=has_eta(lane["sampler"]),
+                            elem_id=f"duel-eta-{k + 1}",
+                        )
+                        inputs[f"guidance_scale{k}"] = gr.Number(
+                            2,
+                            minimum=0,
+                            maximum=20,
+                            step=0.5,
+                            label=_("Guidance"),
+                            min_width=80,
+                            elem_id=f"duel-guidance-{k + 1}",
+                        )
+                groups.append(group)
+                inputs[f"sampler{k}"].change(
+                    lambda name: gr.update(visible=has_eta(name)),
+                    inputs[f"sampler{k}"],
+                    inputs[f"eta{k}"],
+                    queue=False,
+                    **QUIET,
+                )
+            go, stop = run_row(_("Compare"))
+            inputs |= more_controls("duel")
+    inputs["lanes"].change(
+        lambda n: [gr.update(visible=k < n) for k in range(len(LANES))],
+        inputs["lanes"],
+        groups,
+        queue=False,
+        **QUIET,
+    )
+
+    def live(values: dict, who: object):
+        lanes = [{name: values[f"{name}{k}"] for name in OF_A_LANE} for k in range(int(values["lanes"]))]
+        lanes = [lane if has_eta(lane["sampler"]) else {**lane, "eta": None} for lane in lanes]
+        yield from duel(values, lanes, who).messages()
+
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], live, inputs, view)], ID)
+
+
+def build_editing() -> None:
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(EDIT)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs = {
+                "image": safe_image(
+                    label=_("Your picture"),
+                    height=180,
+                    elem_id="edit-image",
+                    sources=["upload", "clipboard", "webcam"],
+                    buttons=[],
+                    alt_text=_("The picture to be edited"),
+                )
+            }
+            names = [(name.capitalize(), name) for name in pictures.PICTURES]
+            inputs["picture"] = control(
+                "picture", "edit", label=_("Or one of these"), choices=names, value="cat"
+            )
+            inputs |= prompt_controls("edit")
+            inputs["seed"] = control("seed", "edit")
+            strengths = [
+                gr.Slider(0, 1, value, step=0.05, label=_("Strength"), elem_id=f"edit-strength-{k + 1}")
+                for k, value in enumerate(STRENGTHS)
+            ]
+            inputs |= {f"strength{k}": slider for k, slider in enumerate(strengths)}
+            go, stop = run_row(_("Edit"))
+            inputs |= {name: control(name, "edit") for name in ("steps", "guidance_scale")}
+            inputs |= more_controls("edit")
+
+    def live(values: dict, who: object):
+        image = values["image"] or pictures.picture(values["picture"] or "cat")
+        yield from editing(
+            values, image, [values[f"strength{k}"] for k in range(len(STRENGTHS))], who
+        ).messages()
+
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], live, inputs, view)], EDIT)
+
+
+def has_eta(sampler: str) -> bool:
+    return any(knob.name == "eta" for knob in SAMPLERS[check("sampler", sampler)].knobs)
+
+
+def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], who: object = None) -> Live:
+    """One seed in every lane; a lane's own settings win over the common ones. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if not 2 <= len(lanes) <= 4:
+        raise UserError("A duel has two to four lanes; you gave {count}.", count=len(lanes))
+    made = []
+    for lane in lanes:
+        mine = {**values, **lane}
+        title = SAMPLERS[check("sampler", mine.get("sampler"))].title
+        scale = check("guidance_scale", mine.get("guidance_scale"))
+        eta = f" · η {mine['eta']:g}" if isinstance(mine.get("eta"), int | float) and mine["eta"] else ""
+        steps = check("steps", mine.get("steps"))
+        made.append(lane_for(engine, mine, f"{title} · {steps}", f"w {scale:g}{eta}"))
+    return Live(engine, made, curve="apart", who=who)
+
+
+def editing(
+    values: Mapping[str, object], image: Image.Image, strengths: Sequence[float], who: object = None
+) -> Live:
+    """`image` noised to each of the strengths with the noise of one seed, and denoised towards the prompt (SDEdit)."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if not 1 <= len(strengths) <= 8:
+        raise UserError("Give one to eight strengths; you gave {count}.", count=len(strengths))
+    start = as_channels(to_tensor(image, engine.size), engine.channels)
+    strengths = [check("strength", strength) for strength in strengths]
+    lanes = [lane_for(engine, {**values, "strength": s}, f"strength {s:g}", start=start) for s in strengths]
+    return Live(engine, lanes, curve="error", who=who)
+
+
+def compare_samplers(
+    lanes: list = None,
+    prompt: str | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Two to four samplers from one seed.
+
+    lanes: names of samplers, or objects with settings of their own: ``["ddpm", {"sampler": "ddim", "steps": 10}]``.
+    Returns the PNG files, and the settings with each lane's `nfe`; `apart`: for each lane the root mean square
+    distance of its x̂0 from the first lane's, at each of its noise levels (log_snr).
+    """
+    common = {k: v for k, v in locals().items() if k not in ("knobs", "lanes")} | knobs
+    run = duel(common, [lane_of(lane) for lane in (lanes or LANES[:2])])
+    files, used = answer(run)
+    used["lanes"] = [lane.settings for lane in run.lanes]
+    used["apart"] = [distances(run.lanes[0].frames, lane.frames) for lane in run.lanes]
+    return files, used
+
+
+def lane_of(given: object) -> dict:
+    """A lane as a caller of the endpoint may write it."""
+    lane = {"sampler": given} if isinstance(given, str) else given
+    if not isinstance(lane, dict) or not set(lane) <= {*OF_A_LANE, "spacing", "schedule"}:
+        raise UserError(
+            "A lane is the name of a sampler, or an object with sampler, steps, eta, guidance_scale; you gave {value}.",
+            value=shorten(given),
+        )
+    return lane
+
+
+def edit(
+    image: Image.Image | None = None,
+    prompt: str | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+    strengths: list = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Edits `image` (the bundled cat where there is none): noised to each of `strengths`, denoised towards the prompt.
+
+    Returns one PNG file for each strength, and the settings used.
+    """
+    values = {k: v for k, v in locals().items() if k not in ("knobs", "image", "strengths")} | knobs
+    run = editing(values, image or pictures.picture("cat"), strengths or list(STRENGTHS))
+    files, used = answer(run)
+    return files, used | {"strengths": [lane.settings["strength"] for lane in run.lanes]}

@@ -1,0 +1,170 @@
+"""What the tabs that sample share: prompt, sampler with its knobs and its cost, the buttons that run and stop."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+
+from playground import checkpoints
+from playground.controls import control, errors_shown
+from playground.samplers import SAMPLERS
+from playground.settings import DEFAULTS
+from playground.widgets import widget
+from playground.words import _
+
+KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
+EXAMPLES = ("cat face with heart eyes", "red heart", "dog face", "rocket", "red cat", "a city at night")
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+RUNS = 64  # runs of the page at a time; the engine's queue decides from there
+
+
+# ------------------------------------------------------------------------------------------------------- the model
+
+
+def speech(name: str) -> tuple[list[str], list[str]]:
+    """(words, styles) that a checkpoint of the project understands, without loading its weights."""
+    try:
+        config = json.loads((checkpoints.FOLDER / name / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return [], []
+    return list(config.get("words") or ()), list(config.get("styles") or ())
+
+
+def prompt_controls(tab: str) -> dict[str, gr.components.Component]:
+    """Prompt (completed from the vocabulary, unknown words named as they are typed) and style."""
+    words, styles = speech(DEFAULTS["checkpoint"].default)
+    made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=_("What should it show?"))}
+    known = set(words)
+    examples = [e for e in EXAMPLES if sum(word in known for word in e.split()) * 2 > len(e.split())]
+    widget(
+        "words", {"words": words, "examples": examples[:4], "box": f"{tab}-prompt"}, elem_id=f"{tab}-words"
+    )
+    choices = [(style.replace("-", " ").capitalize(), style) for style in styles] or [
+        DEFAULTS["style"].default
+    ]
+    made["style"] = control("style", tab, choices=choices)
+    return made
+
+
+# ---------------------------------------------------------------------------------------------------- the sampler
+
+
+def knob_state(name: str, sampler: str) -> dict:
+    """What the control of a sampler's knob shows while `sampler` is chosen: hidden where it has no such knob."""
+    knob = next((knob for knob in SAMPLERS[sampler].knobs if knob.name == name), None)
+    if knob is None:
+        return {"visible": False}
+    state = {"visible": True, "value": knob.default, "label": _(knob.label)}
+    return state | (
+        {"choices": list(knob.choices)}
+        if knob.choices
+        else {"minimum": knob.low, "maximum": knob.high, "step": knob.step}
+    )
+
+
+def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.Component]:
+    """Sampler, its knobs as they are needed, steps, guidance, and a line that says what they cost."""
+    titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
+    made = {"sampler": control("sampler", tab, choices=titles)}
+    start = DEFAULTS["sampler"].default
+    knobs = {name: control(name, tab, **knob_state(name, start)) for name in KNOBS}
+    made |= knobs | {"steps": control("steps", tab)}
+    if guided:
+        made["guidance_scale"] = control("guidance_scale", tab)
+    about = {
+        name: {"evaluations": entry.evaluations, "paper": entry.paper} for name, entry in SAMPLERS.items()
+    }
+    first = {
+        "sampler": start,
+        "steps": DEFAULTS["steps"].default,
+        "scale": DEFAULTS["guidance_scale"].default,
+    }
+    cost = widget("cost", first | {"about": about}, elem_id=f"{tab}-cost")
+    told = [made[name] for name in ("sampler", "steps", "guidance_scale") if name in made]
+    script = f"(sampler, steps, scale = 1) => ({{sampler, steps, scale, about: {json.dumps(about)}}})"
+    gr.on([item.change for item in told], None, told, cost, js=script, **QUIET)
+    made["sampler"].change(
+        lambda sampler: (
+            [gr.update(**knob_state(name, sampler)) for name in knobs]
+            if len(knobs) > 1
+            else gr.update(**knob_state(KNOBS[0], sampler))
+        ),
+        made["sampler"],
+        list(knobs.values()),
+        queue=False,
+        **QUIET,
+    )
+    return made
+
+
+def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "checkpoint")) -> dict:
+    """The rest, one click away."""
+    with gr.Accordion(_("More"), open=False):
+        made = {}
+        for name in names:
+            if name == "checkpoint":
+                known = checkpoints.list_checkpoints() or [DEFAULTS["checkpoint"].default]
+                made[name] = control(name, tab, choices=known, visible=len(known) > 1)
+            else:
+                made[name] = control(name, tab)
+    return made
+
+
+# -------------------------------------------------------------------------------------------------------- the run
+
+
+def run_row(label) -> tuple[gr.Button, gr.Button]:
+    """The buttons that run and stop, side by side."""
+    with gr.Row(elem_classes="lab-run"):
+        go = gr.Button(label, variant="primary", scale=3, min_width=120)
+        stop = gr.Button(_("Stop"), scale=1, min_width=70)
+    return go, stop
+
+
+def stream(triggers: Sequence[Callable], fn: Callable, inputs: dict, player: gr.HTML):
+    """An event that runs `fn(values, who)`, a generator of the player's messages, on any of `triggers`.
+
+    `values` is {name: value} of `inputs`; `who` tells the engine whose run it is.
+    """
+    names = list(inputs)
+
+    def run(request: gr.Request, *values):
+        yield from fn(dict(zip(names, values, strict=True)), getattr(request, "session_hash", None))
+
+    return gr.on(
+        list(triggers),
+        errors_shown(run),
+        list(inputs.values()),
+        player,
+        concurrency_limit=RUNS,
+        concurrency_id="runs",
+        **QUIET,
+    )
+
+
+def stop_on(button: gr.Button, events: Sequence, elem_id: str) -> None:
+    """Stop: the server drops the run, and the page keeps what has come, at once."""
+    script = f"() => {{ window.dispatchEvent(new CustomEvent('lab:stop', {{detail: '{elem_id}'}})); }}"
+    button.click(None, None, None, js=script, cancels=list(events), api_visibility="private")
+
+
+def with_knobs(fn: Callable) -> Callable:
+    """`fn(…, **knobs)` as an endpoint sees it: a parameter of its own for each knob of any sampler."""
+    signature = inspect.signature(fn)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+        for name in KNOBS
+        if name not in signature.parameters
+    ]
+
+    @functools.wraps(fn)
+    def called(*args, **kwargs):
+        return fn(*args, **kwargs)
+
+    called.__signature__ = signature.replace(parameters=own + more)
+    return called

@@ -1,0 +1,146 @@
+/* Film: a run as the page holds it. Lanes of frames, all on one axis of noise. Pure: no document, `require`-able in node.
+ *
+ * A message of the server ({run, seq, start?, frames?, rate?, end?}) brings the steps that are new; `take` adds them.
+ * `places` is what a slider moves over: at each place every lane shows the last frame whose noise level it has
+ * reached, so that lanes with different numbers of steps stay in lock-step by log-SNR.
+ */
+(function (Lab) {
+  "use strict";
+
+  /** [clock, ordinal] of a new frame of a lane. The clock never runs back: samplers that add noise again wait for it. */
+  function keyOf(frame, keys) {
+    const before = keys[keys.length - 1];
+    const logSnr = frame.last ? Infinity : Math.log(frame.ab / (1 - frame.ab));
+    if (!before) return [logSnr, 0];
+    return logSnr > before[0] ? [logSnr, 0] : [before[0], before[1] + 1];
+  }
+  const compare = (a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] - b[0]);
+
+  /** Root mean square difference of two pictures in bytes, in the model's units (a range of 2). */
+  Lab.apart = function (a, b) {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return Math.sqrt(sum / a.length) / 127.5;
+  };
+
+  /** Side in CSS pixels of an n-pixel picture in `space`: a whole number of device pixels for each of its pixels. */
+  Lab.sharp = function (space, n, ratio = 1) {
+    return (Math.max(1, Math.floor((space * ratio) / n + 1e-6)) * n) / ratio;
+  };
+
+  Lab.Film = class Film {
+    constructor({ run, start }) {
+      this.run = run;
+      this.born = start.born;
+      this.start = start;
+      this.size = start.size;
+      this.truth = start.truth && { x0: Lab.bytes(start.truth.x0), eps: Lab.bytes(start.truth.eps) };
+      this.lanes = start.lanes.map((lane) => ({ ...lane, frames: [], keys: [], at: -1, curve: [] }));
+      this.places = []; // [frame of lane 0, frame of lane 1, …]; −1 where a lane begins at less noise than this
+      this.leads = []; // which lane's step each place is
+      this.rate = null;
+      this.end = null;
+      this.received = 0;
+    }
+
+    /** Add what a message brings. False if it belongs to another run. */
+    take(message) {
+      if (message.run !== this.run) return false;
+      for (const sent of message.frames || []) {
+        const lane = this.lanes[sent.lane];
+        const frame = { ...sent, x: Lab.bytes(sent.x) };
+        frame.x0 = sent.x0 ? Lab.bytes(sent.x0) : frame.x;
+        frame.eps = sent.eps ? Lab.bytes(sent.eps) : null;
+        frame.gap = sent.gap ? Lab.bytes(sent.gap) : null;
+        lane.keys.push(keyOf(frame, lane.keys));
+        lane.frames.push(frame);
+        this.received++;
+      }
+      if (message.rate) this.rate = message.rate;
+      if (message.end) this.end = message.end;
+      this.merge();
+      return true;
+    }
+
+    /** The run is over before its end: what has come stays. */
+    stop(status) {
+      if (this.end) return;
+      this.end = { status };
+      this.merge();
+    }
+
+    /** Places grow as far as no lane that is still running could come before them. */
+    merge() {
+      for (;;) {
+        let first = null;
+        let lead = 0;
+        for (let k = 0; k < this.lanes.length; k++) {
+          const lane = this.lanes[k];
+          const key = lane.keys[lane.at + 1];
+          if (!key) {
+            const over = this.end || (lane.frames.length && lane.frames[lane.frames.length - 1].last);
+            if (!over) return;
+          } else if (!first || compare(key, first) < 0) {
+            first = key;
+            lead = k;
+          }
+        }
+        if (!first) return;
+        for (const lane of this.lanes) {
+          const key = lane.keys[lane.at + 1];
+          if (key && compare(key, first) === 0) lane.at++;
+        }
+        this.places.push(this.lanes.map((lane) => lane.at));
+        this.leads.push(lead);
+        this.lanes.forEach((lane, k) => lane.curve.push(this.measure(k)));
+      }
+    }
+
+    /** The curve's value of lane k at the newest place: model error, distance from the first lane, or change of x̂0. */
+    measure(k) {
+      const place = this.places[this.places.length - 1];
+      const lane = this.lanes[k];
+      const frame = lane.frames[place[k]];
+      if (!frame) return NaN;
+      if (this.start.curve === "error") return frame.error ?? NaN;
+      if (this.start.curve === "apart") {
+        const first = this.lanes[0].frames[place[0]];
+        return k && first ? Lab.apart(frame.x0, first.x0) : NaN;
+      }
+      const before = lane.frames[place[k] - 1];
+      return before ? Lab.apart(frame.x0, before.x0) : NaN;
+    }
+
+    /** The frame lane k shows at a place: where it has not begun yet, the one it will begin with. */
+    frame(place, k) {
+      const indices = this.places[place];
+      return (indices && this.lanes[k].frames[Math.max(0, indices[k])]) || null;
+    }
+
+    /** Has lane k begun at this place? */
+    begun(place, k) {
+      return Boolean(this.places[place]) && this.places[place][k] >= 0;
+    }
+
+    /** The frame that moved the clock to this place. */
+    leader(place) {
+      return this.frame(place, this.leads[place]);
+    }
+
+    /** The place whose t is nearest to `t`. */
+    nearest(t) {
+      let best = 0;
+      let distance = Infinity;
+      for (let place = 0; place < this.places.length; place++) {
+        const gap = Math.abs(this.leader(place).t - t);
+        if (gap < distance) {
+          best = place;
+          distance = gap;
+        }
+      }
+      return best;
+    }
+  };
+
+  if (typeof module === "object" && module.exports) module.exports = Lab;
+})(typeof module === "object" && module.exports ? require("./lib.js") : window.Lab);
