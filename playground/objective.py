@@ -1,0 +1,211 @@
+"""The variational bound taken apart: L = L_T + Σ_t L_{t−1} + L_0 (Ho et al. 2020, eq. 5), in nats unless said.
+
+    L_T      KL(q(x_T | x0) ‖ N(0, 1))                     what x_T still knows of the picture; no model in it
+    L_{t−1}  KL(q(x_{t−1} | x_t, x0) ‖ p(x_{t−1} | x_t))   one step back, for t = 2 … T
+    L_0      −log p(x0 | x_1)                              the last step, into 256 grey levels
+
+Given the schedule, all that a model contributes to L_{t−1} is its mean squared error at t. That error is a
+smooth function of the noise level, so it is measured at some forty levels (`asking`, `error`) and interpolated,
+while the weights, which are not smooth, are exact at every t (`bound`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from playground.errors import UserError
+from playground.predictions import Prediction, q_sample
+from playground.schedules import Level, NoiseSchedule
+
+VARIANCES = ("beta_tilde", "beta")  # σ_t² of the reverse step, as the ddpm sampler names them
+BIN = 1 / 255  # half the distance of two grey levels in [−1, 1]
+
+
+# ------------------------------------------------------------------------------------ closed forms
+
+
+def normal_kl(mean1: Tensor, variance1: Tensor, mean2: Tensor, variance2: Tensor) -> Tensor:
+    """KL(N(mean1, variance1) ‖ N(mean2, variance2)), elementwise."""
+    ratio = torch.as_tensor(variance1 / variance2)
+    return 0.5 * (ratio - 1 - ratio.log() + (mean1 - mean2) ** 2 / variance2)
+
+
+def reverse_variance(schedule: NoiseSchedule, variance: str = "beta_tilde") -> Tensor:
+    """(T+1,) σ_t². "beta" is β_t; "beta_tilde" is β̃_t, except at t = 1, where β̃_1 = 0 would make the decoder
+    a spike: β̃_2 stands there, as in Ho et al.'s code (β_1 if T = 1). Index 0 is 0."""
+    if variance not in VARIANCES:
+        raise UserError("The variance must be one of: {choices}.", choices=", ".join(VARIANCES))
+    if variance == "beta":
+        return schedule.beta
+    sigma2 = schedule.posterior_variance.clone()
+    sigma2[1] = sigma2[2] if schedule.T > 1 else schedule.beta[1]
+    return sigma2
+
+
+def posterior_coefficients(schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
+    """(of x0, of x_t): μ̃ = of_x0[t]·x0 + of_x[t]·x_t (Ho et al. 2020, eq. 7). Both (T+1,), NaN at t = 0."""
+    before, now = schedule.alpha_bar[:-1], schedule.alpha_bar[1:]
+    nothing = now.new_full((1,), math.nan)
+    of_x0 = before.sqrt() * schedule.beta[1:] / (1 - now)
+    of_x = schedule.alpha[1:].sqrt() * (1 - before) / (1 - now)
+    return torch.cat([nothing, of_x0]), torch.cat([nothing, of_x])
+
+
+def loss_weight(schedule: NoiseSchedule, variance: str = "beta") -> Tensor:
+    """(T+1,) λ_t = β_t² / (2σ_t² α_t (1−ᾱ_t)), the weight of ‖ε − ε_θ‖² in L_{t−1}, which L_simple replaces
+    by 1 (Ho et al. 2020, eq. 12 and 14). NaN at t = 0; infinite where a step leaves no signal (α_t = 0).
+
+    At t = 1 it is the weight of the same Gaussian term; the decoder L_0 stands there in the bound.
+    """
+    sigma2 = reverse_variance(schedule, variance)
+    weight = schedule.beta**2 / (2 * sigma2 * schedule.alpha * (1 - schedule.alpha_bar))
+    return torch.cat([weight.new_full((1,), math.nan), weight[1:]])
+
+
+def step_weight(schedule: NoiseSchedule, variance: str = "beta_tilde") -> tuple[Tensor, Tensor]:
+    """(weight, constant), both (T+1,): L_{t−1} per dimension = weight[t]·(mean of (x0 − x̂0)²) + constant[t].
+
+    The constant is what a variance other than β̃ costs. Entries 0 and 1 are 0: L_{t−1} begins at t = 2.
+    """
+    sigma2, beta_tilde = reverse_variance(schedule, variance), schedule.posterior_variance
+    of_x0, _ = posterior_coefficients(schedule)
+    weight, ratio = of_x0**2 / (2 * sigma2), beta_tilde / sigma2
+    constant = 0.5 * (ratio - 1 - ratio.log())
+    weight[:2] = constant[:2] = 0
+    return weight, constant
+
+
+def prior_kl(x0: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """L_T of each value of x0 (B, …), in nats: KL(N(√ᾱ_T x0, 1−ᾱ_T) ‖ N(0, 1))."""
+    alpha_bar = schedule.alpha_bar[-1]
+    one = torch.ones((), dtype=torch.float64)
+    return normal_kl(alpha_bar.sqrt() * x0.double(), 1 - alpha_bar, torch.zeros_like(one), one)
+
+
+def discretised_nll(x0: Tensor, mean: Tensor, variance: float | Tensor) -> Tensor:
+    """L_0 of each value, in nats: minus the log of the mass that N(mean, variance) gives to the grey level of
+    x0, the end levels reaching to ±∞ (Ho et al. 2020, eq. 13). x0 in [−1, 1] on the grid of 256 levels."""
+    x0, std = x0.double(), torch.as_tensor(variance, dtype=torch.float64).sqrt()
+    upper = torch.where(x0 > 0.999, math.inf, (x0 + BIN - mean) / std)
+    lower = torch.where(x0 < -0.999, -math.inf, (x0 - BIN - mean) / std)
+    # Φ(u) − Φ(l) without cancellation: mirror a bin in the right tail into the left, then subtract in logs.
+    right = lower > 0
+    upper, lower = torch.where(right, -lower, upper), torch.where(right, -upper, lower)
+    log_upper, log_lower = torch.special.log_ndtr(upper), torch.special.log_ndtr(lower)
+    return -(log_upper + torch.log1p(-torch.exp(log_lower - log_upper)))
+
+
+# ------------------------------------------------------------------------------------ measuring a model
+
+
+def probe(schedule: NoiseSchedule, count: int = 40) -> list[int]:
+    """At most `count` values of t (1 and T among them), rising: half of them even in t, half even in log-SNR,
+    since the error changes with the latter and a person reads the former."""
+    T, half = schedule.T, max(2, count // 2)
+    even = torch.linspace(1, T, half, dtype=torch.float64).tolist()
+    last = T if schedule.alpha_bar[T] > 0 else max(1, T - 1)
+    high, low = schedule.log_snr[1].item(), schedule.log_snr[last].item()
+    gaps = count - half + 1
+    steps = [schedule.level_at(high + (low - high) * k / gaps).t for k in range(1, gaps)]
+    return sorted({min(T, max(1, round(t))) for t in (*even, *steps)})
+
+
+@torch.no_grad()
+def asking(x0: Tensor, levels: Sequence[Level], noise) -> Generator[tuple[Tensor, Level], Prediction, Tensor]:
+    """A "sampler" that goes nowhere: noises x0 (1, …) afresh to each level in turn and asks what is in it.
+
+    Driven by `samplers.run` or by the engine, like any other; the answers are read from the steps.
+    """
+    for level in levels:
+        yield q_sample(x0, level, noise(x0.shape)), level
+    return x0
+
+
+@dataclass(frozen=True)
+class Error:
+    """Mean squared errors per value of one prediction at t. `score` is (1−ᾱ)·|s_θ − ∇log q(x_t | x0)|², worked
+    out from the scores alone: denoising score matching (Vincent 2011), which is `eps` by another road."""
+
+    t: float
+    x0: float
+    eps: float
+    v: float
+    score: float
+
+
+def error(x0: Tensor, x: Tensor, level: Level, prediction: Prediction) -> Error:
+    """How wrong a prediction about x = q_sample(x0, level, ε) is; all (…), t ≥ 1."""
+    x0, x, a, s = x0.double(), x.double(), level.signal_rate, level.noise_rate
+    eps = (x - a * x0) / s
+    belief = Prediction(prediction.x0.double(), prediction.eps.double(), level)
+    true_score = -(x - a * x0) / (1 - level.alpha_bar)
+    return Error(
+        level.t,
+        x0=(belief.x0 - x0).square().mean().item(),
+        eps=(belief.eps - eps).square().mean().item(),
+        v=(belief.v - (a * eps - s * x0)).square().mean().item(),
+        score=(1 - level.alpha_bar) * (belief.score - true_score).square().mean().item(),
+    )
+
+
+def mean_errors(errors: Sequence[Error]) -> list[Error]:
+    """One Error per t, rising, averaged over the pictures."""
+    groups: dict[float, list[Error]] = {}
+    for each in errors:
+        groups.setdefault(each.t, []).append(each)
+    names = ("x0", "eps", "v", "score")
+    return [
+        Error(t, **{name: math.fsum(getattr(each, name) for each in group) / len(group) for name in names})
+        for t, group in sorted(groups.items())
+    ]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The bound's terms, in bits per dimension; `steps` is (T+1,), L_{t−1} at index t, 0 below t = 2."""
+
+    prior: float
+    steps: Tensor
+    decoder: float
+
+    @property
+    def total(self) -> float:
+        return self.prior + self.steps.sum().item() + self.decoder
+
+
+def bound(
+    schedule: NoiseSchedule,
+    errors: Sequence[Error],
+    prior: float,
+    decoder: float,
+    variance: str = "beta_tilde",
+) -> Bound:
+    """The bound from the errors of x̂0 at some t (`mean_errors`), L_T and L_0 in nats per dimension.
+
+    Between two measured t the error runs straight in log(error) over log-SNR; outside them it stays.
+    """
+    weight, constant = step_weight(schedule, variance)
+    x0_error = interpolated(schedule, [each.t for each in errors], [each.x0 for each in errors])
+    # Where a step leaves no signal both are infinite or undefined; there is then nothing left to tell.
+    nats = torch.nan_to_num(weight * x0_error + constant, nan=0.0, posinf=0.0)
+    nats[:2] = 0
+    bits = 1 / math.log(2)
+    return Bound(prior * bits, nats * bits, decoder * bits)
+
+
+def interpolated(schedule: NoiseSchedule, ts: Sequence[float], values: Sequence[float]) -> Tensor:
+    """(T+1,) positive values known at rising ts, for every t: straight in log(value) over log-SNR, flat
+    outside."""
+    at = torch.tensor([-schedule.level(t).log_snr for t in ts], dtype=torch.float64)
+    logs = torch.tensor(values, dtype=torch.float64).clamp(min=1e-30).log()
+    if len(at) == 1:
+        return logs.exp().expand(schedule.T + 1)
+    wanted = (-schedule.log_snr).clamp(at[0].item(), at[-1].item())
+    right = torch.searchsorted(at, wanted).clamp(1, len(at) - 1)
+    share = ((wanted - at[right - 1]) / (at[right] - at[right - 1])).nan_to_num(0.0).clamp(0, 1)
+    return torch.lerp(logs[right - 1], logs[right], share).exp()
