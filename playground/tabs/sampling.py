@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from playground import checkpoints
+from playground.errors import UserError
 from playground.controls import control, errors_shown
 from playground.samplers import SAMPLERS
 from playground.settings import DEFAULTS
@@ -28,8 +29,8 @@ RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 def speech(name: str) -> tuple[list[str], list[str]]:
     """(words, styles) that a checkpoint of the project understands, without loading its weights."""
     try:
-        config = json.loads((checkpoints.FOLDER / name / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = json.loads((checkpoints.locate(name) / "config.json").read_text(encoding="utf-8"))
+    except (UserError, OSError, ValueError):
         return [], []
     return list(config.get("words") or ()), list(config.get("styles") or ())
 

@@ -1,0 +1,92 @@
+"""The diffusion playground: `python app.py` opens it on http://127.0.0.1:7860. Also the entry of a Hugging Face Space."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import threading
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+
+from playground import checkpoints, settings
+from playground.errors import UserError
+from playground.runs import engine_for
+from playground.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
+from playground.theme import CSS, THEME
+from playground.widgets import head
+from playground.widgets.link import link
+from playground.words import TRANSLATIONS, i18n
+
+TABS = (noise, schedules, denoise, generate, duel, score, objective)
+# What every way of starting the page has in common; README says why.
+LAUNCH = dict(
+    theme=THEME,
+    css_paths=CSS,
+    head=head(TRANSLATIONS),
+    i18n=i18n(),
+    ssr_mode=False,
+    run_history=False,
+    enable_monitoring=False,
+    max_file_size="20mb",
+    show_error=False,
+    footer_links=["gradio"],
+)
+
+
+def build() -> gr.Blocks:
+    """The page, ready to launch. Pictures of the people who use it are swept away within the hour."""
+    page = Page()
+    with gr.Blocks(
+        title="Diffusion playground", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
+    ) as demo:
+        with gr.Row(elem_id="page-title"):
+            gr.HTML("<h1>Diffusion playground</h1>")
+        with gr.Tabs() as tabs:
+            for tab in TABS:
+                with gr.Tab(tab.TITLE, id=tab.__name__.rpartition(".")[2]):
+                    tab.build(page)
+        link(tabs)
+    return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Starts the diffusion playground in the browser.")
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    parser.add_argument("--host", default=host, help=f"address to listen on ({host}); 0.0.0.0 opens it to the network")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", 7860)), help="(7860)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    parser.add_argument(
+        "--checkpoint", default="emoji-32", help="a name in checkpoints/, a folder, or a Hugging Face id (emoji-32)"
+    )
+    parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask for this name and password")
+    parser.add_argument("--share", action="store_true", help="also a public https address, through Gradio's relay")
+    return parser
+
+
+def main() -> None:
+    """Starts the page; the weights are read and warmed while it comes up."""
+    args = arguments().parse_args()
+    try:
+        chosen = {"checkpoint": checkpoints.offer(args.checkpoint), "device": args.device}
+        for name, value in chosen.items():
+            settings.DEFAULTS[name] = dataclasses.replace(settings.DEFAULTS[name], default=settings.check(name, value))
+        auth = tuple(args.auth.split(":", 1)) if args.auth else None
+        if auth and len(auth) != 2:
+            raise UserError("--auth takes a name and a password with a colon between them.")
+    except UserError as error:
+        sys.exit(f"app.py: {error}")
+    threading.Thread(target=engine_for, name="warm-up", daemon=True).start()
+    if args.host not in ("127.0.0.1", "localhost", "::1"):
+        print(f"Everyone who can reach port {args.port} of this machine can use the page" + " (with the password)." * bool(auth))
+    if args.share:
+        print("--share: everyone who has the public address can use the page for a week, through a relay run by Gradio.")
+    build().launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Checkpoints: `checkpoints/<name>/` holds config.json, model.safetensors and README.md, the model card.
+
+Such a folder is a Hugging Face Hub repository as it stands; huggingface_hub's PyTorchModelHubMixin reads and writes
+it. Weights are safetensors only: nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin, snapshot_download
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .conditioning import Condition, Conditioner, Vocabulary
+from .errors import UserError
+from .schedules import SCHEDULES, NoiseSchedule
+from .unet import UNet
+
+FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+PREDICTIONS = ("eps", "x0", "v")
+_offered: dict[str, Path] = {}  # what the person who started the page added: name → folder
+_FILES = ("config.json", "model.safetensors", "README.md")
+
+
+class Checkpoint(nn.Module, PyTorchModelHubMixin):
+    """A U-Net with all that is needed to use it: the schedule it was trained on, what it predicts, its words and styles.
+
+    Args:
+        size: side of its pictures in pixels.
+        channels: of its pictures.
+        schedule: a name of SCHEDULES, with its knobs in `schedule_knobs`, and `T` steps.
+        prediction: what the net puts out: "eps", "x0" or "v".
+        words, styles: what it can be asked for; both empty for an unconditional net.
+        condition_dim: width of the condition vector.
+        unet: further arguments of UNet.
+    """
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        schedule: str = "cosine",
+        schedule_knobs: dict | None = None,
+        T: int = 1000,
+        prediction: str = "v",
+        words: Sequence[str] = (),
+        styles: Sequence[str] = (),
+        condition_dim: int = 192,
+        unet: dict | None = None,
+    ) -> None:
+        super().__init__()
+        if prediction not in PREDICTIONS:
+            raise ValueError(f"prediction {prediction!r} is none of {PREDICTIONS}")
+        self.name = "untitled"
+        self.card = ""
+        self.size, self.channels, self.T = size, channels, T
+        self.schedule: NoiseSchedule = SCHEDULES[schedule].make(T=T, **(schedule_knobs or {}))
+        self.prediction_kind = prediction
+        self.vocabulary = Vocabulary(words)
+        self.styles = list(styles)
+        self.conditional = bool(words or styles)
+        self.conditioner = Conditioner(len(words), len(styles), condition_dim) if self.conditional else None
+        self.model = UNet(
+            channels=channels, condition_dim=condition_dim if self.conditional else 0, T=T, **(unet or {})
+        )
+        if size % self.model.multiple:
+            raise ValueError(f"pictures of {size} pixels, but the net needs a multiple of {self.model.multiple}")
+
+    def parse(self, prompt: str = "", style: str | None = None) -> tuple[Condition, tuple[str, ...]]:
+        """What a prompt and a style ask of this model, and the words it does not know.
+
+        Raises:
+            UserError: the style is none of the model's.
+        """
+        if not self.conditional:
+            return Condition(), ()
+        if style and style not in self.styles:
+            raise UserError(
+                "This model has no style “{style}”; it knows {styles}.", style=style, styles=", ".join(self.styles)
+            )
+        words, unknown = self.vocabulary.parse(prompt)
+        return Condition(words, style or None), unknown
+
+    def encode(self, conditions: Sequence[Condition]) -> Tensor | None:
+        """The condition vectors of some pictures: (B, condition_dim), or None for an unconditional model."""
+        if self.conditioner is None:
+            return None
+        device = self.conditioner.word.weight.device
+        width = max(1, *(len(c.words) for c in conditions)) if conditions else 1
+        word_ids = torch.zeros(len(conditions), width, dtype=torch.long)
+        for row, condition in enumerate(conditions):
+            for column, word in enumerate(condition.words):
+                word_ids[row, column] = self.vocabulary.index.get(word, 0)
+        style_ids = torch.tensor([1 + self.styles.index(c.style) if c.style else 0 for c in conditions])
+        return self.conditioner(word_ids.to(device), style_ids.to(device))
+
+    def save(self, folder: Path | str, card: str) -> None:
+        """Writes config.json, model.safetensors (fp16) and the model card to `folder`, each whole or not at all."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        self.save_pretrained(folder)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """The mixin's hook: half precision halves the download, and costs less than a grey level in the picture."""
+        weights = {key: value.detach().cpu().half().contiguous() for key, value in self.state_dict().items()}
+        partial = save_directory / "model.safetensors.partial"
+        save_file(weights, partial)
+        os.replace(partial, save_directory / "model.safetensors")
+
+    @classmethod
+    def _load_as_pickle(cls, model, model_file, map_location, strict):
+        """The mixin would fall back on pytorch_model.bin; a pickle can run code."""
+        raise UserError("Those weights are pickled, and are not opened. Convert them to model.safetensors first.")
+
+
+def list_checkpoints() -> list[str]:
+    """Names of the checkpoints that the page offers: those of the project's folder, the shipped one first, and
+    what `offer` added."""
+    found = sorted(p.parent.name for p in FOLDER.glob("*/config.json") if (p.parent / _FILES[1]).is_file())
+    return sorted(found, key=lambda name: name != "emoji-32") + [name for name in _offered if name not in found]
+
+
+def offer(source: str) -> str:
+    """Adds a folder or a Hub repository to the list of checkpoints; returns its name there.
+
+    For whoever starts the page: nothing that comes over the network gets here.
+
+    Raises:
+        UserError: there is no such checkpoint.
+    """
+    if source in list_checkpoints():
+        return source
+    folder = locate(source)
+    load(folder)
+    _offered[folder.name] = folder
+    return folder.name
+
+
+def locate(name: str | Path) -> Path:
+    """The folder of a checkpoint: by its name in the list, by the path of a folder, or by its id on the Hub
+    (owner/name), from where it is fetched.
+
+    Raises:
+        UserError: there is none.
+    """
+    name = str(name)
+    if name in _offered:
+        return _offered[name]
+    for folder in (FOLDER / name, Path(name).expanduser()):
+        if name and folder.is_dir():
+            return folder
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UserError(
+            "There is no checkpoint “{name}”. There are: {names}.",
+            name=name,
+            names=", ".join(list_checkpoints()) or "none",
+        )
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+    except Exception as error:
+        raise UserError(
+            "“{name}” is no folder here, and could not be fetched from the Hugging Face Hub ({reason}).",
+            name=name,
+            reason=type(error).__name__,
+        ) from error
+
+
+def load(name: str | Path = "emoji-32", device: str | torch.device = "cpu") -> Checkpoint:
+    """Loads a checkpoint from wherever `locate` finds it.
+
+    It never takes a name from a stranger: what the page and the API accept is list_checkpoints().
+
+    Raises:
+        UserError: there is none, or what is there is cut off, damaged or of another kind.
+    """
+    folder = locate(name)
+    for file in _FILES[:2]:
+        if not (folder / file).is_file():
+            raise UserError("The checkpoint “{name}” has no {file}.", name=folder.name, file=file)
+    try:
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))["unet"]
+        checkpoint = Checkpoint.from_pretrained(folder, map_location=str(device), strict=True)
+    except (SafetensorError, EOFError) as error:
+        raise UserError(
+            "The weights of “{name}” are cut off or damaged; copy model.safetensors again.", name=folder.name
+        ) from error
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise UserError(
+            "“{name}” is not a checkpoint of this playground: its config.json and model.safetensors do not describe "
+            "one of its nets.",
+            name=folder.name,
+        ) from error
+    checkpoint.name = folder.name
+    card = folder / "README.md"
+    checkpoint.card = card.read_text(encoding="utf-8") if card.is_file() else ""
+    return checkpoint.to(device).eval()

@@ -1,0 +1,88 @@
+"""What the tests share: a tiny checkpoint, the page in this process, a client and a browser for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
+
+import pytest
+import torch
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WORDS = ("blue", "cat", "circle", "face", "red", "square")
+STYLES = ("flat", "round")
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    """Folder of a checkpoint that takes a millisecond a step: 16 × 16, a few words, weights drawn at random."""
+    from playground.checkpoints import Checkpoint
+
+    torch.manual_seed(0)
+    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16}
+    checkpoint = Checkpoint(size=16, words=WORDS, styles=STYLES, condition_dim=16, unet=unet)
+    for parameter in checkpoint.parameters():  # the zeros that training starts from would hide what a test looks for
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    checkpoint.save(folder, "# tiny\n\nMade by a test.\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app_url():
+    """The whole page, served on a free port of this machine."""
+    import app
+
+    demo = app.build()
+    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **app.LAUNCH)
+    yield url.rstrip("/")
+    demo.close()
+
+
+@pytest.fixture(scope="session")
+def client(app_url):
+    """A gradio_client of the page."""
+    from gradio_client import Client
+
+    return Client(app_url, verbose=False)
+
+
+def browser_path() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    path = browser_path()
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs Chromium or Chrome, and none is on the PATH")
+        pytest.skip("no Chromium or Chrome on the PATH: install one to run the browser tests")
+    args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+    return {"executable_path": path, "args": args}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    return {**browser_context_args, "viewport": {"width": 1366, "height": 768}, "locale": "en-GB"}
+
+
+@pytest.fixture
+def page(page):
+    """Playwright's page; a script error or a request to another machine fails the test."""
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(f"script error: {error}"))
+    page.on(
+        "request",
+        lambda request: (
+            wrong.append(f"request to {request.url}")
+            if not request.url.startswith(("http://127.0.0.1", "data:", "blob:", "ws://127.0.0.1"))
+            else None
+        ),
+    )
+    page.set_default_timeout(30_000)
+    yield page
+    assert not wrong
