@@ -9,12 +9,16 @@ instance shares them and node can test them.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from playground.pictures import PICTURES, picture
 
 FOLDER = Path(__file__).parent
 _CONTEXT = "{element, trigger, props, server, upload, watch}"
@@ -85,6 +89,17 @@ def _math_fonts() -> str:
     return "".join(rules)
 
 
+def _picture_faces() -> str:
+    """The faces of a radio group of class "lab-pictures": the bundled pictures, as small as they are shown."""
+    rules = []
+    for place, name in enumerate(PICTURES, start=1):
+        file = io.BytesIO()
+        picture(name, 96).save(file, "WEBP", quality=80)
+        data = base64.b64encode(file.getvalue()).decode()
+        rules.append(f".lab-pictures label:nth-of-type({place}){{--face:url(data:image/webp;base64,{data})}}")
+    return "".join(rules)
+
+
 def _script(source: str) -> str:
     if "</script" in source.lower():
         raise ValueError("A widget script must not contain a closing script tag.")
@@ -92,7 +107,7 @@ def _script(source: str) -> str:
 
 
 def head(words: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """What the page's head needs for the widgets to run: lib.js, every widget's script, the formula fonts.
+    """What the page's head needs for the widgets to run: lib.js and lib.css, every widget's script, formula fonts.
 
     words  locale → English text → translation; what `Lab.text` looks up.
     """
@@ -101,5 +116,5 @@ def head(words: Mapping[str, Mapping[str, str]] | None = None) -> str:
     if words:
         # "<" escaped so that no translation can end the script
         scripts.insert(1, f"Lab.words = {json.dumps(words, ensure_ascii=False)};".replace("<", "\\u003c"))
-    styles = f"<style>{_math_fonts()}{_read('lib.css')}</style>"
+    styles = f"<style>{_math_fonts()}{_picture_faces()}{_read('lib.css')}</style>"
     return "\n".join([styles, *(_script(source) for source in scripts)])

@@ -2,7 +2,7 @@
  *
  *   bytes      bytes · int16 · float32 · float64 · unit · base64
  *   diffusion  forward · toByte · histogram · normalPdf · snrDb
- *   colour     colormap · css
+ *   colour     colormap · mapped · css
  *   canvas     canvas · pixels · paintRGB
  *   chart      chart(host, …): a small SVG line chart with a draggable cursor
  *   words      text · number · signed · percent · decibels · announce
@@ -131,6 +131,14 @@
       }
     }
     return (tables[name] = table);
+  };
+
+  /** Bytes as interleaved RGB, three a byte, by a colormap. */
+  Lab.mapped = function (bytes, name) {
+    const table = Lab.colormap(name);
+    const out = new Uint8Array(3 * bytes.length);
+    for (let i = 0; i < bytes.length; i++) out.set(table.subarray(3 * bytes[i], 3 * bytes[i] + 3), 3 * i);
+    return out;
   };
 
   /** The value of a CSS variable at `element`, e.g. css(element, "--color-accent"). */

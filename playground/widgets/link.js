@@ -21,7 +21,7 @@
     const before = new URLSearchParams(search);
     const after = new URLSearchParams();
     if (tab) after.set("tab", tab);
-    for (const name of table) if (name in values && name !== "tab") after.set(name, asText(values[name]));
+    for (const name of table) if ((values[name] ?? null) !== null && name !== "tab") after.set(name, asText(values[name]));
     for (const [name, value] of before) if (name !== "tab" && !table.includes(name)) after.append(name, value);
     return after.toString().replace(/%2C/g, ",").replace(/%2F/g, "/").replace(/%3A/g, ":");
   }
