@@ -17,9 +17,10 @@ from torch import Tensor
 
 from .conditioning import Condition
 from .predictions import Prediction, clip, guide
-from .runtimes import Runtime, eager
+from .runtimes import Runtime, best, eager
 from .schedules import Level
 
+NOTHING = Condition()  # the unconditional model
 Denoiser = Callable[..., Prediction]
 
 
@@ -50,6 +51,12 @@ class UNetDenoiser:
         # A condition is the same for all steps of a run: its vector is made once.
         self._vector = lru_cache(maxsize=1024)(self._encode)
 
+    def speed_up(self) -> None:
+        """Goes over to the fastest runtime there is for this net on this machine. Takes seconds; may be called while
+        another thread asks."""
+        c = self.checkpoint
+        self.runtime = best(c.model, (torch.zeros(1, c.channels, c.size, c.size), torch.ones(1), self._vector(NOTHING)))
+
     @torch.inference_mode()
     def _encode(self, condition: Condition) -> Tensor | None:
         vector = self.checkpoint.encode([condition])
@@ -66,7 +73,7 @@ class UNetDenoiser:
     ) -> Prediction:
         levels = per_row(levels, len(x))
         t = torch.tensor([float(level.t) for level in levels])
-        output = self._output(x, t, conditions or [Condition()] * len(x))
+        output = self._output(x, t, conditions or [NOTHING] * len(x))
         return Prediction.from_output(self.checkpoint.prediction_kind, output.to(x.dtype), x, levels)
 
 
@@ -77,16 +84,14 @@ def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
     plain conditional model) or 0 (the unconditional one): those are met exactly.
     """
 
-    def ask(
-        x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
-    ) -> Prediction:
+    def ask(x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None) -> Prediction:
         levels = per_row(levels, len(x))
         scales = [float(w) for w in scale] if isinstance(scale, Sequence) else [float(scale)] * len(x)
         asked: dict[tuple[int, Condition], int] = {}  # (picture, condition) → its row in the network's batch
         without, told = [], []  # for each picture, its row without the condition and its row with it
-        for k, (condition, w) in enumerate(zip(conditions or [Condition()] * len(x), scales, strict=True)):
+        for k, (condition, w) in enumerate(zip(conditions or [NOTHING] * len(x), scales, strict=True)):
             without.append(asked.setdefault((k, condition if w == 1 else Condition()), len(asked)))
-            told.append(asked.setdefault((k, Condition() if w == 0 else condition), len(asked)))
+            told.append(asked.setdefault((k, NOTHING if w == 0 else condition), len(asked)))
         pictures = [k for k, _ in asked]
         seen = denoise(x[pictures], [levels[k] for k in pictures], [condition for _, condition in asked])
         if without == told:
@@ -99,15 +104,13 @@ def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
 
 def evaluations(condition: Condition, scale: float) -> int:
     """Rows through the network that one question costs with guidance `scale`: 1 or 2."""
-    return 2 if scale not in (0, 1) and condition != Condition() else 1
+    return 2 if scale not in (0, 1) and condition != NOTHING else 1
 
 
 def clipped(denoise: Denoiser, limit: float | Tensor = 1.0) -> Denoiser:
     """x̂0 kept within [−limit, limit], and ε̂ follows. limit is a number, or one per row as (B, 1, 1, 1)."""
 
-    def ask(
-        x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
-    ) -> Prediction:
+    def ask(x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None) -> Prediction:
         return clip(denoise(x, levels, conditions), limit)
 
     return ask

@@ -10,23 +10,21 @@ from __future__ import annotations
 import atexit
 import logging
 import math
-import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from .checkpoints import load
-from .denoiser import UNetDenoiser, clipped, evaluations, guided
+from .denoiser import UNetDenoiser, clipped, guided
 from .errors import UserError
 from .jobs import Job, job_for
 from .predictions import Prediction
 from .runtimes import choose_device, cpu_quota
 from .schedules import Level
 from .turns import Turns
+from .work import Request, Run, Step, Task
 
 __all__ = ["Engine", "Job", "Run", "Step", "get_engine", "job_for", "timing"]
 log = logging.getLogger(__name__)
@@ -34,74 +32,6 @@ log = logging.getLogger(__name__)
 UNREAD = 64  # steps a reader may lag behind before its run waits for it
 MAX_LIVE = 512  # pictures in work before newcomers are asked to come back
 STOPPED = "The engine has been stopped. Reload the page."
-
-
-@dataclass(frozen=True)
-class Step:
-    """One question of one picture's sampler, with the answer that it got."""
-
-    job: int  # which of the request's pictures
-    index: int  # 0, 1, …: the how-manieth question of that picture
-    steps_hint: int | None
-    level: Level
-    x: Tensor  # (C, H, W)
-    prediction: Prediction  # x0 and eps (C, H, W)
-    final: Tensor | None  # (C, H, W), the finished picture, with its last step only
-
-
-@dataclass(eq=False)
-class _Request:
-    """What one call of `run` is waiting for. Lives as long as somebody reads it."""
-
-    live: int  # pictures not finished yet
-    outbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
-    closed: bool = False
-
-
-@dataclass(eq=False)
-class _Task:
-    """A job in work, with the question that its sampler has open."""
-
-    who: object
-    request: _Request
-    number: int
-    job: Job
-    x: Tensor
-    level: Level
-    index: int = 0
-
-    @property
-    def rows(self) -> int:
-        return evaluations(self.job.condition, self.job.guidance_scale)
-
-    @property
-    def rows_left(self) -> int:
-        return self.rows * max(1, (self.job.steps_hint or 20) - self.index)
-
-
-class Run(Iterator[Step]):
-    """The steps of a request, as they come. Closing it, or letting go of it, frees the work at once."""
-
-    def __init__(self, engine: Engine, request: _Request) -> None:
-        self._engine, self._request, self._done = engine, request, False
-
-    def __next__(self) -> Step:
-        if self._done:
-            raise StopIteration
-        got = self._request.outbox.get()
-        self._engine._read()
-        if isinstance(got, Step):
-            return got
-        self._done = True
-        if got is None:
-            raise StopIteration
-        raise got
-
-    def close(self) -> None:
-        self._done = self._request.closed = True
-        self._engine._read()
-
-    __del__ = close
 
 
 class Engine:
@@ -112,25 +42,34 @@ class Engine:
         device: "auto", "cpu", "cuda", "mps".
         max_batch: rows that go through the network together.
         max_live: pictures in work at a time; a request beyond that is refused at once.
+        warm: look for the fastest way to run the net, in the background, while the plain one serves already.
     """
 
     def __init__(
-        self, checkpoint, device: str | None = None, max_batch: int = 32, max_live: int = MAX_LIVE
+        self,
+        checkpoint,
+        device: str | None = None,
+        max_batch: int = 32,
+        max_live: int = MAX_LIVE,
+        warm: bool = False,
     ) -> None:
         self.device = choose_device(device or "auto")
         self.checkpoint = checkpoint.to(self.device).eval()
         self.schedule, self.size, self.channels = checkpoint.schedule, checkpoint.size, checkpoint.channels
         self.max_batch, self.max_live = max_batch, max_live
         self._denoise = UNetDenoiser(self.checkpoint)
-        self._turns: Turns[_Task] = Turns()
+        self._turns: Turns[Task] = Turns()
         self._change = threading.Condition()  # guards _turns; notified when there may be work
         self._asleep = False
         self._stopped = False
         self._live = self._rounds = self._rows = self._steps = self._pictures = 0
         self._busy = 0.0  # seconds spent working
         self._rows_per_second = 0.0  # of late
-        self._thread = threading.Thread(target=self._work, name=f"engine-{self.device}", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._work, name=f"engine-{self.device}", daemon=True)]
+        if warm:
+            self._threads.append(threading.Thread(target=self._denoise.speed_up, name="warm-up", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
     # ---------------------------------------------------------------- for everybody
 
@@ -142,11 +81,11 @@ class Engine:
         Raises:
             UserError: at once where the queue is full; while iterating where this request failed.
         """
-        request = _Request(live=len(jobs))
+        request = Request(live=len(jobs))
         tasks = []
         for number, job in enumerate(jobs):
             try:
-                tasks.append(_Task(request if who is None else who, request, number, job, *next(job.sampler)))
+                tasks.append(Task(request if who is None else who, request, number, job, *next(job.sampler)))
             except StopIteration as end:  # nothing to ask: the picture is what it was
                 done = end.value[0]
                 belief = Prediction(done, torch.zeros_like(done), clean := Level(0.0, 1.0))
@@ -156,7 +95,7 @@ class Engine:
                 raise _sentence(error) from error
         if not tasks:
             request.outbox.put(None)
-            return Run(self, request)
+            return Run(request, self._read, self._forget)
         with self._change:
             if self._stopped:
                 raise UserError(STOPPED)
@@ -170,7 +109,7 @@ class Engine:
             for task in tasks:
                 self._turns.add(task.who, task)
             self._change.notify()
-        return Run(self, request)
+        return Run(request, self._read, self._forget)
 
     def stats(self) -> dict:
         """What the badge and the benchmarks show; a row is one evaluation of the net (guidance takes two)."""
@@ -194,8 +133,8 @@ class Engine:
         with self._change:
             self._stopped = True
             self._change.notify()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout=10)
+        for thread in self._threads:
+            thread.join(timeout=10)
 
     def _wait(self) -> float:
         rows = sum(task.rows_left for task in self._turns)
@@ -206,6 +145,12 @@ class Engine:
         if self._asleep:
             with self._change:
                 self._change.notify()
+
+    def _forget(self, request: Request) -> None:
+        """Called when nobody reads a request any more."""
+        with self._change:
+            request.closed = True
+            self._change.notify()
 
     # ---------------------------------------------------------------- the worker
 
@@ -226,9 +171,9 @@ class Engine:
                 self._advance(task, answer)
             self._count(sum(task.rows for task in batch), len(batch), time.perf_counter() - started)
 
-    def _take(self) -> list[_Task]:
+    def _take(self) -> list[Task]:
         """The open queries of the next round. What nobody reads any more is let go of."""
-        batch: list[_Task] = []
+        batch: list[Task] = []
         room = self.max_batch
         for task in self._turns:
             if task.request.closed:
@@ -241,11 +186,11 @@ class Engine:
                 break
         return batch
 
-    def _remove(self, task: _Task) -> None:
+    def _remove(self, task: Task) -> None:
         self._turns.remove(task.who, task)
         self._live -= 1
 
-    def _answers(self, batch: list[_Task]) -> list[tuple[_Task, Prediction]]:
+    def _answers(self, batch: list[Task]) -> list[tuple[Task, Prediction]]:
         """Every task with the answer to its question. Where a batch fails (memory, a job that doesn't fit) it is
         halved, so that only a task that fails by itself is lost."""
         try:
@@ -257,7 +202,9 @@ class Engine:
                 [task.level for task in batch],
                 [task.job.condition for task in batch],
             )
-            return [(task, seen.row(k)) for k, task in enumerate(batch)]
+            # Copies, so that a step that is kept does not keep the whole batch alive.
+            rows = [(seen.x0[k : k + 1].clone(), seen.eps[k : k + 1].clone()) for k in range(len(batch))]
+            return [(task, Prediction(*row, task.level)) for task, row in zip(batch, rows, strict=True)]
         except Exception as error:
             if len(batch) == 1:
                 self._fail(batch[0], error)
@@ -265,7 +212,7 @@ class Engine:
             half = len(batch) // 2
             return self._answers(batch[:half]) + self._answers(batch[half:])
 
-    def _advance(self, task: _Task, answer: Prediction) -> None:
+    def _advance(self, task: Task, answer: Prediction) -> None:
         """Sends a sampler its answer, and the reader the step that this was."""
         index, level, x, final = task.index, task.level, task.x[0], None
         try:
@@ -277,8 +224,7 @@ class Engine:
                 return self._fail(task, UserError("This run grew beyond all bounds: guide it less."))
         except Exception as error:
             return self._fail(task, error)
-        # Copies, so that a step that is kept does not keep the whole batch alive.
-        belief = Prediction(answer.x0[0].clone(), answer.eps[0].clone(), level)
+        belief = Prediction(answer.x0[0], answer.eps[0], level)
         task.request.outbox.put(Step(task.number, index, task.job.steps_hint, level, x, belief, final))
         if final is not None:
             with self._change:
@@ -288,7 +234,7 @@ class Engine:
             if not task.request.live:
                 task.request.outbox.put(None)
 
-    def _fail(self, task: _Task, error: Exception) -> None:
+    def _fail(self, task: Task, error: Exception) -> None:
         """Ends a request, and nobody else's."""
         task.request.closed = True
         task.request.outbox.put(_sentence(error))
@@ -327,7 +273,7 @@ def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
     key = (str(name), str(choose_device(device)))
     with _loading:
         if key not in _engines:
-            _engines[key] = Engine(load(name), key[1])
+            _engines[key] = Engine(load(name), key[1], warm=True)
         return _engines[key]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .checkpoints import Checkpoint
 from .conditioning import Condition
+from .denoiser import NOTHING
 from .errors import UserError
 from .predictions import q_sample
 from .samplers import SAMPLERS, Noise
@@ -18,8 +19,6 @@ from .schedules import NoiseSchedule, on_clock, spaced
 
 if TYPE_CHECKING:
     from .engine import Engine
-
-NOTHING = Condition()
 
 
 @dataclass
@@ -65,9 +64,7 @@ def job_for(
         UserError: there is no such sampler or knob, or a number is out of range.
     """
     if sampler not in SAMPLERS:
-        raise UserError(
-            "There is no sampler “{name}”; there are {names}.", name=sampler, names=", ".join(SAMPLERS)
-        )
+        raise UserError("There is no sampler “{name}”; there are {names}.", name=sampler, names=", ".join(SAMPLERS))
     entry = SAMPLERS[sampler]
     known = {knob.name: knob for knob in entry.knobs}
     given = {name: value for name, value in knobs.items() if value is not None}
