@@ -1,4 +1,4 @@
-"""Gradio components made from the table of settings, and what stands between a function and the person who pressed."""
+"""Components made from the table of settings, and what stands between a function and the person who pressed."""
 
 from __future__ import annotations
 
@@ -12,45 +12,49 @@ from gradio.context import Context
 
 from playground import images
 from playground.errors import UserError
-from playground.settings import DEFAULTS
+from playground.settings import DEFAULTS, Setting
 from playground.words import _, say
 
 log = logging.getLogger("playground")
 
 CALM = "Something went wrong here, and it has been noted. Please try again; the rest of the page still works."
+SLIDER_HIGH = 5000  # a number that goes further is typed
 
 
 def control(name: str, tab: str, as_: type | None = None, **overrides):
-    """The component for setting `name` in `tab`, from the table: label, limits, start value, help; id "tab-name".
+    """The component for setting `name` in `tab`: label, limits, start value and help from the table, id "tab-name".
 
     `as_` asks for another kind of component (``as_=gr.Radio``); `overrides` go to its constructor as they are
     (``choices=``, ``info=None``, ``value=``, ``visible=``). Controls of one name follow each other in the page.
     """
     row = DEFAULTS[name]
-    options = {"label": _(row.label), "value": row.default, "elem_id": f"{tab}-{name}"}
+    kind, options = _component(row, as_, "choices" in overrides)
+    options |= {"label": _(row.label), "elem_id": f"{tab}-{name}"}
     if row.help:
         options["info"] = _(row.help)
-    if row.kind in ("int", "float"):
-        kind = as_ or (gr.Number if row.high > 5000 else gr.Slider)
-        if row.default is None:
-            options["value"] = row.low
-        options |= {"minimum": row.low, "maximum": row.high}
-        options["precision" if kind is gr.Number else "step"] = 0 if kind is gr.Number and row.kind == "int" else row.step
-    elif row.kind == "bool":
-        kind = as_ or gr.Checkbox
-        options["value"] = bool(row.default)
-    elif row.choices or "choices" in overrides:
-        kind = as_ or gr.Dropdown
-        options["choices"] = list(row.choices)
-        if row.kind == "names":
-            options |= {"value": list(row.default)} | ({"multiselect": True} if kind is gr.Dropdown else {})
-    else:
-        kind = as_ or gr.Textbox
-        options["max_length"] = int(row.high)
     component = kind(**options | overrides)
     if Context.root_block is not None:
         registered(Context.root_block).append((tab, name, component))
     return component
+
+
+def _component(row: Setting, as_: type | None, chosen: bool) -> tuple[type, dict]:
+    """The kind of component for a row, and its options from the table."""
+    if row.kind in ("int", "float"):
+        kind = as_ or (gr.Number if row.high > SLIDER_HIGH else gr.Slider)
+        options = {"value": row.low if row.default is None else row.default}
+        options |= {"minimum": row.low, "maximum": row.high, "step": row.step}
+        if kind is gr.Number and row.kind == "int":
+            options["precision"] = 0
+        return kind, options
+    if row.kind == "bool":
+        return as_ or gr.Checkbox, {"value": bool(row.default)}
+    if row.kind == "names":
+        options = {"choices": list(row.choices), "value": list(row.default)}
+        return as_ or gr.Dropdown, options | ({} if as_ else {"multiselect": True})
+    if row.choices or chosen:
+        return as_ or gr.Dropdown, {"choices": list(row.choices), "value": row.default}
+    return as_ or gr.Textbox, {"value": row.default, "max_length": int(row.high)}
 
 
 def registered(demo: gr.Blocks) -> list[tuple[str, str, gr.components.Component]]:
@@ -61,7 +65,7 @@ def registered(demo: gr.Blocks) -> list[tuple[str, str, gr.components.Component]
 
 
 class SafeImage(gr.Image):
-    """A `gr.Image` whose upload goes through `images.open_picture`; Gradio makes copies of it by its class."""
+    """A `gr.Image` whose upload goes through `images.open_picture`. (A class, for Gradio copies a component by it.)"""
 
     def get_block_name(self) -> str:
         return "image"
@@ -81,9 +85,9 @@ def safe_image(**options) -> gr.Image:
 
 
 def errors_shown(fn: Callable) -> Callable:
-    """`fn` for an event: a UserError reaches the person as one sentence, anything else is logged and calmly owned up to.
+    """`fn` for an event: a UserError reaches the person as one sentence, anything else is logged and owned up to.
 
-    Works for plain functions, generators and async functions and keeps the signature, which Gradio reads.
+    Works for plain functions, generators and async functions, and keeps the signature, which Gradio reads.
     """
     if inspect.isgeneratorfunction(fn):
 

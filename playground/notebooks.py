@@ -36,7 +36,8 @@ for frames in run.frames():  # each frame is one step: x_t, what the network mak
 CHECK = """\
 pixels = to_pixels(lane.final)
 same = sha256(pixels) == {sha256!r}
-print("The same picture, to the last bit." if same else "Not the same bits: another device or runtime rounds otherwise.")
+print("The same picture, to the last bit." if same else "Not the same bits: another device or runtime rounds
+otherwise.")
 """
 
 SHOW = """\
@@ -48,7 +49,11 @@ Image.fromarray(pixels).resize((256, 256), Image.Resampling.NEAREST)
 def notebook(records: Sequence[RunRecord]) -> str:
     """The .ipynb (nbformat 4.5) as text: one section for each picture."""
     checkpoint = records[0].settings.get("checkpoint")
-    cells = [_text("# A run of the diffusion playground\nThe settings, and the same picture again, checked by its hash.")]
+    cells = [
+        _text(
+            "# A run of the diffusion playground\nThe settings, and the same picture again, checked by its hash."
+        )
+    ]
     cells.append(_code(SETUP.format(checkpoint=checkpoint)))
     for record in records:
         cells.append(_text(f"## {record.name}"))
@@ -56,7 +61,9 @@ def notebook(records: Sequence[RunRecord]) -> str:
             start = base64.b64encode(images.to_png(record.start)).decode("ascii")
             cells.append(_code(START.format(start=start)))
         settings = pprint.pformat(dict(record.settings), sort_dicts=False)
-        cells.append(_code(RUN.format(settings=settings, start=", start=start" if record.start is not None else "")))
+        cells.append(
+            _code(RUN.format(settings=settings, start=", start=start" if record.start is not None else ""))
+        )
         cells.append(_code(CHECK.format(sha256=record.sha256)))
         cells.append(_code(SHOW))
     for k, cell in enumerate(cells):

@@ -1,8 +1,9 @@
-"""Receipts: a run as files that carry its settings, and those settings read back from a file dropped on the page.
+"""Receipts: a run as files that carry its settings, and those settings read back from a file dropped on the
+page.
 
-`files(records)` gives everything at once; every file name says what is in it. `read_receipt` takes what anybody may
-have made of such a file since, so nothing in it is trusted: sizes are capped, each setting goes through
-`settings.check`, and what doesn't pass is named and left out.
+`files(records)` gives everything at once; every file name says what is in it. `read_receipt` takes what
+anybody may have made of such a file since, so nothing in it is trusted: sizes are capped, each setting goes
+through `settings.check`, and what doesn't pass is named and left out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ SIDE = 256  # movies and sheets are enlarged, each pixel a sharp square, to abou
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a dropped file says: valid settings, a sentence for each that was not, and the picture it is of."""
+    """What a dropped file says: valid settings, a sentence for each that was not, and the picture it is
+    of."""
 
     settings: dict[str, object]
     messages: list[UserError]
@@ -116,7 +118,8 @@ def movie(record: RunRecord, fmt: str = "GIF") -> bytes:
 
 
 def sheet(records: Sequence[RunRecord], columns: int = 8) -> bytes:
-    """A contact sheet as PNG: a row a picture, its x_t from noise to the end, t written above, the seed beside it."""
+    """A contact sheet as PNG: a row a picture, its x_t from noise to the end, t written above, the seed
+    beside it."""
     side = _enlarged(records[0].final, SIDE // 2).width
     gap, left, top = 6, 78, 22
     rows = [_chosen(record, columns) for record in records]

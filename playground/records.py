@@ -30,8 +30,9 @@ class Moment:
 class RunRecord:
     """A finished run of one picture.
 
-    `settings` are those that `settings.DEFAULTS` knows, by name; `steps` are `Moment`s, or anything with their
-    attributes, from noise to data; `final` is uint8 (H, W, 3); `start` the picture it started from, if it did.
+    `settings` are those that `settings.DEFAULTS` knows, by name; `steps` are `Moment`s, or anything with
+    their attributes, from noise to data; `final` is uint8 (H, W, 3); `start` the picture it started from, if
+    it did.
     """
 
     settings: Mapping[str, object]
@@ -45,7 +46,9 @@ class RunRecord:
         steps = [frame for frame in lane.frames if not frame.last]
         places = np.linspace(0, len(steps) - 1, min(len(steps), MAX_STEPS))
         start = None if lane.truth is None else to_pixels(lane.truth[0])
-        return cls(dict(lane.settings), [steps[round(place)] for place in places], to_pixels(lane.final), start)
+        return cls(
+            dict(lane.settings), [steps[round(place)] for place in places], to_pixels(lane.final), start
+        )
 
     @property
     def sha256(self) -> str:
@@ -62,7 +65,8 @@ def sha256(pixels: np.ndarray) -> str:
 
 
 def file_name(settings: Mapping[str, object]) -> str:
-    """A name, without its ending, by which a folder of pictures sorts itself: cat-face_noto_seed-7_ddim-20."""
+    """A name, without its ending, by which a folder of pictures sorts itself:
+    cat-face_noto_seed-7_ddim-20."""
     parts = [settings.get("prompt"), settings.get("style")]
     if "seed" in settings:
         parts.append(f"seed-{settings['seed']}")

@@ -1,10 +1,10 @@
 """One typed table of every setting of the page.
 
-From `DEFAULTS` come the controls and their limits, the validation of the API, the link, the receipts and the reset
-button. Settings are page-wide: `seed` in one tab is `seed` in all of them.
+From `DEFAULTS` come the controls and their limits, the validation of the API, the link, the receipts and the
+reset button. Settings are page-wide: `seed` in one tab is `seed` in all of them.
 
-The knobs of schedules and samplers are rows of the same table, made from their registries. Their default is None,
-"whatever this method itself uses", because two methods may share a knob's name and not its default.
+The knobs of schedules and samplers are rows of the same table, made from their registries. Their default is
+None, "whatever this method itself uses", because two methods may share a knob's name and not its default.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from playground import drawn
 from playground.errors import UserError
+from playground.knobs import Knob
 from playground.samplers import SAMPLERS
 from playground.schedules import SCHEDULES, SPACINGS
 
@@ -46,43 +47,47 @@ class Setting:
     methods: tuple[str, ...] = ()
 
 
+SPOKEN = ("denoise", "generate", "duel")
+MAX_SEED = 2**31 - 1
+MAX_TEXT = 400
+
 ROWS = (
     Setting("tab", "choice", "noise", choices=TABS, label="Tab"),
-    Setting("seed", "int", 7, 0, 2**31 - 1, 1, tabs=TABS, label="Seed", help="The same seed gives the same noise."),
-    Setting("picture", "name", "", 0, 80, tabs=PICTURE_TABS + ("schedules",), label="Picture"),
+    Setting("seed", "int", 7, 0, MAX_SEED, 1, tabs=TABS, label="Seed", help="The same seed gives the same noise."),
+    Setting("picture", "name", "", 0, 80, tabs=(*PICTURE_TABS, "schedules"), label="Picture"),
     Setting("schedule", "choice", "cosine", choices=tuple(SCHEDULES), tabs=TABS, label="Schedule"),
     Setting("schedules", "names", ("linear", "cosine"), 1, 8, choices=tuple(SCHEDULES), tabs=("schedules",),
             label="Schedules"),
-    Setting("points", "text", drawn.POINTS, 1, 400, tabs=TABS, label="Drawn curve",
+    Setting("points", "text", drawn.POINTS, 1, MAX_TEXT, tabs=TABS, label="Drawn curve",
             help="Signal left at even steps from 0 to T, from 1 downwards."),
     Setting("T", "int", 1000, 1, 4000, 1, tabs=TABS, label="Steps of the schedule, T"),
     Setting("t", "int", 400, 0, 4000, 1, tabs=TABS, label="Level t", help="0 is the clean picture, T is noise."),
     Setting("zero_terminal_snr", "bool", False, tabs=("noise", "schedules", "denoise"), label="Zero signal at T"),
-    Setting("prompt", "text", "cat face", 0, 200, tabs=("denoise", "generate", "duel"), label="Prompt"),
-    Setting("style", "name", "noto", 0, 40, tabs=("denoise", "generate", "duel"), label="Style"),
+    Setting("prompt", "text", "cat face", 0, 200, tabs=SPOKEN, label="Prompt"),
+    Setting("style", "name", "noto", 0, 40, tabs=SPOKEN, label="Style"),
     Setting("count", "int", 4, 1, 16, 1, tabs=("generate",), label="Pictures"),
     Setting("sampler", "choice", "ddim", choices=tuple(SAMPLERS), tabs=SAMPLING_TABS, label="Sampler"),
     Setting("steps", "int", 20, 1, 1000, 1, tabs=SAMPLING_TABS, label="Steps"),
-    Setting("spacing", "choice", "trailing", choices=tuple(SPACINGS), tabs=SAMPLING_TABS, label="Spacing of the steps"),
-    Setting("guidance_scale", "float", 2.0, 0.0, 20.0, 0.1, tabs=("denoise", "generate", "duel"), label="Guidance scale",
+    Setting("spacing", "choice", "trailing", choices=tuple(SPACINGS), tabs=SAMPLING_TABS,
+            label="Spacing of the steps"),
+    Setting("guidance_scale", "float", 2.0, 0.0, 20.0, 0.1, tabs=SPOKEN, label="Guidance scale",
             help="1 is the plain conditional model, 0 the unconditional one."),
     Setting("eta", "float", 0.0, 0.0, 1.0, 0.05, tabs=SAMPLING_TABS, label="Eta"),
     Setting("strength", "float", 0.6, 0.0, 1.0, 0.01, tabs=("denoise", "generate"), label="Strength",
             help="How far towards noise the picture is taken before it is denoised."),
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),
-    Setting("other_seed", "int", 8, 0, 2**31 - 1, 1, tabs=("generate",), label="Second seed"),
+    Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
     Setting("dataset", "name", "moons", 0, 40, tabs=("score",), label="Points"),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
     Setting("step_size", "float", 0.1, 0.0001, 2.0, 0.0001, tabs=("score",), label="Step size"),
-    Setting("checkpoint", "name", "emoji-32", 1, 120, tabs=("noise", "denoise", "generate", "duel", "objective"),
-            label="Model"),
+    Setting("checkpoint", "name", "emoji-32", 1, 120, tabs=("noise", *SPOKEN, "objective"), label="Model"),
     Setting("device", "choice", "auto", choices=("auto", "cpu", "cuda", "mps"), tabs=("denoise",), label="Device"),
     Setting("view", "name", "", 0, 20, tabs=TABS, label="View"),
 )  # fmt: skip
 
 
 def _with_knobs(rows: Iterable[Setting]) -> dict[str, Setting]:
-    """Rows by name, and after them one row per knob of the registries; a shared knob spans all its methods' ranges."""
+    """Rows by name, after them one row per knob of the registries; a shared knob spans all its methods' ranges."""
     table = {row.name: row for row in rows}
     for tabs, registry in ((TABS, SCHEDULES), (SAMPLING_TABS, SAMPLERS)):
         for method, entry in registry.items():
@@ -95,14 +100,11 @@ def _with_knobs(rows: Iterable[Setting]) -> dict[str, Setting]:
     return table
 
 
-def _row_of(knob, tabs: tuple[str, ...]) -> Setting:
-    if knob.choices:
-        kind = "choice"
-    elif isinstance(knob.default, bool):
-        kind = "bool"
-    else:
-        kind = "int" if isinstance(knob.default, int) and isinstance(knob.step, int) else "float"
-    return Setting(knob.name, kind, None, knob.low, knob.high, knob.step, (), tabs, knob.label)
+def _row_of(knob: Knob, tabs: tuple[str, ...]) -> Setting:
+    kinds = {bool: "bool", int: "int", float: "float", str: "choice" if knob.choices else "text"}
+    kind = kinds[type(knob.default)]
+    high = MAX_TEXT if kind == "text" else knob.high
+    return Setting(knob.name, kind, None, knob.low, high, knob.step, (), tabs, knob.label)
 
 
 DEFAULTS: dict[str, Setting] = _with_knobs(ROWS)
@@ -110,7 +112,9 @@ DEFAULTS: dict[str, Setting] = _with_knobs(ROWS)
 
 def shorten(value: object, limit: int = 40) -> str:
     """A value as a person may be shown it: one line, no longer than `limit` characters."""
-    text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float | bool) else type(value).__name__
+    if isinstance(value, int | float):
+        value = "a huge number" if abs(value) > 10**15 and value not in (math.inf, -math.inf) else repr(value)
+    text = value if isinstance(value, str) else type(value).__name__
     text = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -132,28 +136,31 @@ def check(name: str, value: object) -> object:
 
 
 def _number(row: Setting, value: object) -> float:
-    whole = row.kind == "int"
     number = math.nan
-    if isinstance(value, int | float | str) and not isinstance(value, bool) and len(str(value)[:40]) < 40:
+    if isinstance(value, int | float) and not isinstance(value, bool) or isinstance(value, str) and len(value) < 40:
         try:
             number = float(value)
         except (ValueError, OverflowError):
             pass
-    if not row.low <= number <= row.high or whole and number != int(number):
+    if row.kind == "int":
+        if row.low <= number <= row.high and number == int(number):
+            return int(number)
         sentence = "{label} must be a whole number between {low} and {high}; you gave {value}."
-        if not whole:
-            sentence = "{label} must be a number between {low} and {high}; you gave {value}."
-        raise UserError(sentence, label=row.label, low=f"{row.low:g}" if not whole else int(row.low),
-                        high=f"{row.high:g}" if not whole else int(row.high), value=shorten(value))  # fmt: skip
-    return int(number) if whole else number
+    else:
+        if row.low <= number <= row.high:
+            return number
+        sentence = "{label} must be a number between {low} and {high}; you gave {value}."
+    low, high = as_text(float(row.low)), as_text(float(row.high))
+    raise UserError(sentence, label=row.label, low=low, high=high, value=shorten(value))
 
 
 def _truth(row: Setting, value: object) -> bool:
     if isinstance(value, bool):
         return value
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if isinstance(value, str | int) and str(value)[:9].lower() in words:
-        return words[str(value)[:9].lower()]
+    if isinstance(value, str | int) and shorten(value).lower() in ("true", "1", "yes", "on"):
+        return True
+    if isinstance(value, str | int) and shorten(value).lower() in ("false", "0", "no", "off"):
+        return False
     raise UserError("{label} must be true or false; you gave {value}.", label=row.label, value=shorten(value))
 
 
@@ -182,10 +189,9 @@ def _names(row: Setting, value: object) -> tuple[str, ...]:
 
 
 def checked(**values: object) -> dict[str, object]:
-    """Every given value checked, every missing setting (or None) at its default: the whole table as a dict."""
-    for name in values:
-        check(name, values[name])
-    return {name: check(name, values.get(name)) for name in DEFAULTS}
+    """Every given value checked, every missing setting (or None) at its default: the whole table."""
+    given = {name: check(name, value) for name, value in values.items()}
+    return {name: row.default for name, row in DEFAULTS.items()} | given
 
 
 def knobs_of(registry: Mapping, method: str, values: Mapping[str, object]) -> dict[str, object]:
@@ -201,7 +207,7 @@ def knobs_of(registry: Mapping, method: str, values: Mapping[str, object]) -> di
 def from_query(query: Mapping[str, str]) -> tuple[dict[str, object], list[UserError]]:
     """Settings named in a link, and one sentence for each that had to fall back to its default.
 
-    Names that are no settings (Gradio's own `__theme`, `hide`, `lock`, a mailer's `utm_source`) are passed over.
+    Names that are no settings (`__theme`, `hide`, `lock`, a mailer's `utm_source`) are passed over.
     """
     values, messages = {}, []
     for name in DEFAULTS:

@@ -285,7 +285,7 @@ def test_a_whole_sixteen_megapixels_stays_under_the_memory_cap(dtype):
 
 @pytest.mark.parametrize(
     "data", [b"", b"hello, I am no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"PK\x03\x04" + bytes(50),
-             b"\0" * 1000, b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>", b"<html><img src=x></html>",
+             b"\0" * 1000, b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>", b"<html></html>",
              b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", bytes(MAX_BYTES + 1)],
     ids=lambda data: repr(data[:12]),
 )  # fmt: skip

@@ -22,16 +22,18 @@ MAX_QUERY = 8000  # characters; a longer one is no link of ours
 def link(tabs: gr.Tabs | None = None, elem_id: str = "link") -> gr.HTML:
     """The bar with Copy link, Reset and the list of keys, and all the wiring of the page's controls.
 
-    Controls of one name follow each other, in tabs that nobody has opened yet as well. The address follows them, and on
-    load they follow the address: `?tab=generate&seed=7&sampler=ddim&t=600`; what is out of range falls back with a
-    line that says so. `hide=eta,spacing` and `lock=seed` take names of settings (`hide` also of tabs);
-    "Show all controls", or `reveal` in the address, brings them back.
+    Controls of one name follow each other, in tabs that nobody has opened yet as well. The address follows
+    them, and on load they follow the address: `?tab=generate&seed=7&sampler=ddim&t=600`; what is out of range
+    falls back with a line that says so. `hide=eta,spacing` and `lock=seed` take names of settings (`hide`
+    also of tabs); "Show all controls", or `reveal` in the address, brings them back.
     """
     demo = Context.root_block
     controls = list(registered(demo))
     page = {
         "table": list(DEFAULTS),
-        "controls": [{"tab": tab, "name": name, "value": component.value} for tab, name, component in controls],
+        "controls": [
+            {"tab": tab, "name": name, "value": component.value} for tab, name, component in controls
+        ],
         "defaults": {name: row.default for name, row in DEFAULTS.items()},
         "tab": None,
     }
@@ -41,7 +43,9 @@ def link(tabs: gr.Tabs | None = None, elem_id: str = "link") -> gr.HTML:
         others = [other for _t, same, other in controls if same == name and other is not component]
         component.change(None, component, others, js=_told(index, len(others)), **quiet)
     outputs = [component for _t, _n, component in controls] + ([tabs] if tabs is not None else [])
-    bar.follow(None, None, outputs, js=f"() => Lab.settings.take({'true' if tabs is not None else 'false'})", **quiet)
+    bar.follow(
+        None, None, outputs, js=f"() => Lab.settings.take({'true' if tabs is not None else 'false'})", **quiet
+    )
     for name, tab in _tabs_of(demo):
         tab.select(None, None, None, js=f"() => {{ Lab.settings.tab({name!r}); }}", **quiet)
     demo.load(read, None, bar, **quiet)
@@ -59,11 +63,14 @@ def _told(index: int, others: int) -> str:
 
 
 def _tabs_of(demo: gr.Blocks) -> list[tuple[str, gr.Tab]]:
-    return [(block.id, block) for block in demo.blocks.values() if isinstance(block, gr.Tab) and block.id in TABS]
+    return [
+        (block.id, block) for block in demo.blocks.values() if isinstance(block, gr.Tab) and block.id in TABS
+    ]
 
 
 def read(request: gr.Request) -> dict:
-    """What the address asks for: valid settings, a sentence for each that is not, and what to hide and to lock."""
+    """What the address asks for: valid settings, a sentence for each that is not, and what to hide and to
+    lock."""
     query = dict(request.query_params) if request is not None else {}
     if sum(len(key) + len(value) for key, value in query.items()) > MAX_QUERY:
         query = {}
@@ -73,12 +80,17 @@ def read(request: gr.Request) -> dict:
 def wanted(query: Mapping[str, str], request: gr.Request | None = None) -> dict:
     """The bar's value for a query."""
     values, errors = from_query(query)
-    messages = [f"{say(error, request)} {say('The link asks for it; the default is used.', request)}" for error in errors]
+    messages = [
+        f"{say(error, request)} {say('The link asks for it; the default is used.', request)}"
+        for error in errors
+    ]
     lists = {}
     for key, known in (("hide", (*DEFAULTS, *TABS)), ("lock", tuple(DEFAULTS))):
         names = [name.strip() for name in query.get(key, "").split(",") if name.strip()]
         lists[key] = [] if "reveal" in query else [name for name in names if name in known]
         for name in names:
             if name not in known:
-                messages.append(say(UserError("There is no setting called “{name}”.", name=name[:40]), request))
+                messages.append(
+                    say(UserError("There is no setting called “{name}”.", name=name[:40]), request)
+                )
     return {"settings": values, "messages": messages, **lists}

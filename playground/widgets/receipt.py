@@ -22,10 +22,10 @@ KEPT = 3600  # seconds that a session's last run, and its files, stay
 
 
 class ReceiptCorner:
-    """"Files of this run" and a place to drop one, to be made inside a tab's column::
+    """ "Files of this run" and a place to drop one, to be made inside a tab's column::
 
-        corner = ReceiptCorner("generate", picture=image)   # `picture`: a `safe_image` that a run started from, if any
-        event = button.click(run, inputs, [player, corner.run])
+        corner = ReceiptCorner("generate", picture=image)   # `picture`: a `safe_image` that a run started
+        from, if any event = button.click(run, inputs, [player, corner.run])
         corner.follow(event)
 
     where `run` lastly yields a list of `RunRecord` (``[RunRecord.of(lane) for lane in live.lanes]``) for
@@ -40,7 +40,12 @@ class ReceiptCorner:
         with gr.Accordion(_("Keep this run, or bring one back"), open=False, elem_id=f"{tab}-receipts"):
             keep = gr.Button(_("Files of this run"), elem_id=f"{tab}-keep")
             kept = gr.File(label=_("Files"), file_count="multiple", visible=False, elem_id=f"{tab}-files")
-            drop = gr.File(label=_("A PNG or JSON of a run"), file_types=[".png", ".json"], height=110, elem_id=f"{tab}-drop")
+            drop = gr.File(
+                label=_("A PNG or JSON of a run"),
+                file_types=[".png", ".json"],
+                height=110,
+                elem_id=f"{tab}-drop",
+            )
             self.said = widget("receipt", elem_id=f"{tab}-receipt")
         keep.click(errors_shown(_files), self.run, kept, **quiet)
         outputs = [self.said, self.dropped] + ([picture] if picture is not None else [])
@@ -49,7 +54,11 @@ class ReceiptCorner:
     def follow(self, event) -> None:
         """After `event`, an ended run, compare its first picture with the dropped receipt's."""
         event.success(
-            errors_shown(_verdict), [self.run, self.dropped], self.said, show_progress="hidden", api_visibility="private"
+            errors_shown(_verdict),
+            [self.run, self.dropped],
+            self.said,
+            show_progress="hidden",
+            api_visibility="private",
         )
 
 
@@ -62,9 +71,10 @@ def _files(records: Sequence[RunRecord] | None):
         for name, data in made.items():
             archive.writestr(name, data)
     made = {f"{records[0].name}_all.zip": packed.getvalue()} | made
-    folder = f"{get_upload_folder()}/{secrets.token_urlsafe(16)}"
+    folder = get_upload_folder()
     return gr.File(
-        [processing_utils.save_bytes_to_cache(data, name, folder) for name, data in made.items()], visible=True
+        [processing_utils.save_bytes_to_cache(data, name, folder) for name, data in made.items()],
+        visible=True,
     )
 
 
