@@ -1,8 +1,7 @@
 """Solvers that take the flow's straight part exactly and guess only how x̂0, or ε̂, moves in log-SNR.
 
-λ = log(a/s), half the log-SNR; h = λ_there − λ_here. The flow is solved by x = a·x̂0 + s·ε̂ while x̂0 stays
-what it is: that is order 1, DDIM. Order 2 puts a better guess in x̂0's place, from what was seen at another
-level.
+λ = log(a/s), half the log-SNR; h = λ_there − λ_here. The flow is solved by x = a·x̂0 + s·ε̂ while x̂0 stays what it is:
+that is order 1, DDIM. Order 2 puts a better guess in x̂0's place, from what was seen at another level.
 """
 
 from __future__ import annotations
@@ -18,9 +17,8 @@ from playground.schedules import Level
 
 
 def _held(x: Tensor, here: Level, there: Level, x0: Tensor) -> Tensor:
-    """x taken along the flow from here to there with x̂0 held: (s'/s)·x − a'(e^(−h) − 1)·x̂0, which is DPM-
-    Solver++ of order 1 (Lu et al. 2022b, eq. 9) and DDIM. No logarithm, so that either end may be
-    infinite."""
+    """x taken along the flow from here to there with x̂0 held: (s'/s)·x − a'(e^(−h) − 1)·x̂0, DPM-Solver++ of order 1
+    (Lu et al. 2022b, eq. 9) and DDIM. Without a logarithm, so that h may be infinite."""
     shrink = there.noise_rate / here.noise_rate
     return shrink * x + (there.signal_rate - shrink * here.signal_rate) * x0
 
@@ -31,10 +29,9 @@ def _ratio(before: Level, here: Level, there: Level) -> float:
 
 
 def dpmpp_2m(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
-    """DPM-Solver++(2M), x̂0 carried on from two levels to the middle of the step: Lu et al. 2022b, algorithm
-    2.
+    """DPM-Solver++(2M), x̂0 carried on from two levels to the middle of the step: Lu et al. 2022b, algorithm 2.
 
-    First order at the start and into t = 0.
+    Of order 1 at the start and into t = 0.
     """
     before = last = None
     for here, there in pairwise(levels):
@@ -47,10 +44,8 @@ def dpmpp_2m(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
 
 
 def dpmpp_2s(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
-    """DPM-Solver++(2S): a step of order 1, and from what it saw half-way the pair of steps again, in order 2:
-    Lu et al. 2022b, algorithm 1. The levels are taken in pairs, as diffusers does; an odd last one, and t =
-    0, in order 1.
-    """
+    """DPM-Solver++(2S): a step of order 1, then both steps again in order 2 from what was seen between them: Lu et al.
+    2022b, algorithm 1. The levels are taken in pairs; an odd last one, and t = 0, are reached in order 1."""
     begin = None
     for here, there in pairwise(levels):
         x0 = (yield x, here).x0
@@ -83,9 +78,8 @@ def dpmpp_2m_sde(x: Tensor, levels: Sequence[Level], noise: Noise, *, eta: float
 
 
 def unipc(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
-    """UniPC-2, B2(h), x̂0 form: dpmpp_2m predicts; at the next level, what is seen there corrects the step
-    that led to it before the next is taken: Zhao et al. 2023, algorithms 5 and 6. The last step is of order
-    1."""
+    """UniPC-2, B2(h), on x̂0: dpmpp_2m predicts; what is seen at the next level corrects the step that led there before
+    the next is taken: Zhao et al. 2023, algorithms 5 and 6. The last step is of order 1."""
     past: list[tuple[Level, Tensor, Tensor]] = []  # level, corrected x, x̂0; the latest first
     for number, (here, there) in enumerate(pairwise(levels), start=2):
         guess = x0 = (yield x, here).x0
@@ -108,8 +102,8 @@ def unipc(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
 
 
 def deis(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
-    """DEIS of order 2, log-ρ: ε̂ through two levels as a straight line in log σ, integrated exactly: Zhang &
-    Chen 2023, eq. 15. The last step is of order 1."""
+    """DEIS of order 2, log-ρ: ε̂ as a straight line in log σ through two levels, integrated exactly: Zhang & Chen 2023,
+    eq. 15. The last step is of order 1."""
     before = last = None
     for number, (here, there) in enumerate(pairwise(levels), start=2):
         prediction = yield x, here

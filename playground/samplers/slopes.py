@@ -1,4 +1,8 @@
-"""Solvers of dx/dσ = ε̂ for x/a, σ = s/a: classical ones, straight from the textbook."""
+"""Solvers of dx/dσ = ε̂ for x/a, σ = s/a: classical ones, straight from the textbook.
+
+Out of (nearly) pure noise, where σ is huge or infinite and a polynomial in σ flies off, they take a plain Euler step,
+which is x = a'·x̂0 + s'·ε̂ and always tame. A cosine schedule begins there: σ goes from 20,000 to 13 in its first of 20.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +15,23 @@ from torch import Tensor
 from playground.samplers.driving import Noise, Sampling
 from playground.schedules import Level
 
+PURE_NOISE = 1e-6  # ᾱ below it counts as none: σ > 1000, beyond every schedule that these solvers were made for
+
 
 def heun(x: Tensor, levels: Sequence[Level], noise: Noise, *, churn: float = 0.0) -> Sampling:
-    """Euler in σ, then the mean of both ends' slopes dx/dσ = ε̂: Karras et al. 2022, algorithm 2 (churn is
-    S_churn).
+    """Euler in σ, then the mean of both ends' slopes dx/dσ = ε̂: Karras et al. 2022, algorithm 2; churn is S_churn.
 
-    Plain Euler into t = 0, and out of pure noise, where σ is infinite.
+    Plain Euler into t = 0.
     """
     gamma = min(churn / max(len(levels) - 1, 1), 2**0.5 - 1)
     for here, there in pairwise(levels):
-        if gamma > 0 and here.alpha_bar > 0:
+        if gamma > 0 and here.alpha_bar > PURE_NOISE:
             raised = _at_sigma((1 + gamma) * here.sigma, here)
             fresh = (raised.sigma**2 - here.sigma**2) ** 0.5 * noise(x.shape)
             x, here = raised.signal_rate * (x / here.signal_rate + fresh), raised
         prediction = yield x, here
         x = there.signal_rate * prediction.x0 + there.noise_rate * prediction.eps
-        if there.alpha_bar < 1 and here.alpha_bar > 0:
+        if there.alpha_bar < 1 and here.alpha_bar > PURE_NOISE:
             turn = (yield x, there).eps - prediction.eps
             x = x + there.signal_rate * (there.sigma - here.sigma) / 2 * turn
     return x
@@ -43,18 +48,16 @@ ADAMS = {1: (1,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12),
 
 
 def pndm(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
-    """Adams–Bashforth on ε̂ after three Runge–Kutta steps, four evaluations each: Liu et al. 2022, algorithm
-    2.
+    """Adams–Bashforth on ε̂ after three Runge–Kutta steps, four evaluations each: Liu et al. 2022, algorithm 2.
 
-    The weights are those of evenly spaced steps, so that it is of order 2 in general. A step into t = 0,
-    which Runge–Kutta would have to ask about, is always Adams–Bashforth over what is known; out of pure noise
-    it is DDIM.
+    The weights are those of even steps in σ, which they seldom are: order 2 in general. A step into t = 0, which
+    Runge–Kutta would have to ask about, is always Adams–Bashforth over what is known.
     """
     known: list[Tensor] = []
     for here, there in pairwise(levels):
         prediction = yield x, here
         known = [prediction.eps, *known[:3]]
-        if here.alpha_bar == 0:
+        if here.alpha_bar < PURE_NOISE:
             x = there.signal_rate * prediction.x0 + there.noise_rate * prediction.eps
             continue
         if len(known) < 4 and there.alpha_bar < 1:
