@@ -104,7 +104,7 @@
 
   // ---------------------------------------------------------------- colour
 
-  // Anchors, evenly spaced on 0…1; linear between them stays within 2 levels of matplotlib's tables.
+  // Evenly spaced on 0…1 and linear between: viridis as its authors give it in 16 colours.
   const ANCHORS = {
     viridis: [
       [68, 1, 84], [72, 26, 108], [71, 47, 125], [65, 68, 135], [57, 86, 140], [49, 104, 142], [42, 120, 142],
@@ -165,11 +165,12 @@
   };
   /** As `number`, with a plus sign on what is positive. */
   Lab.signed = (x, digits = 2) => (x > 0 ? "+" : "") + Lab.number(x, digits);
-  /** A share 0…1 as "8 %"; below one percent "0.4 %", never a false "0 %". */
+  /** A share 0…1 as "8 %"; near the ends "0.4 %" and "99.6 %", never a false "0 %" or "100 %". */
   Lab.percent = function (share) {
     const p = 100 * share;
-    if (p === 0 || p >= 0.95) return `${p > 99 && p < 100 ? p.toFixed(1) : p.toFixed(0)} %`;
-    return p < 0.05 ? "< 0.1 %" : `${p.toFixed(1)} %`;
+    if (p > 0 && p < 0.05) return "< 0.1 %";
+    if (p > 99.95 && p < 100) return "> 99.9 %";
+    return `${p.toFixed((p > 0 && p < 0.95) || (p > 99 && p < 100) ? 1 : 0)} %`;
   };
   Lab.decibels = (db) => `${Lab.number(db, 1)} dB`;
 

@@ -1,0 +1,27 @@
+"""The page's scripts: unit tests in node, and no syntax an older browser would stumble over."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TESTS = sorted((ROOT / "tests" / "js").glob("*.test.js"))
+
+
+@pytest.fixture(scope="module")
+def node():
+    path = shutil.which("node")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs node, and it is not on the PATH")
+        pytest.skip("node is not on the PATH: install it to test the page's scripts")
+    return path
+
+
+def test_scripts_do_in_node_what_they_should(node):
+    done = subprocess.run([node, "--test", *map(str, TESTS)], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert TESTS
