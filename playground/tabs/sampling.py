@@ -1,4 +1,4 @@
-"""What the tabs that sample share: prompt, sampler with its knobs and its cost, the buttons that run and stop."""
+"""What the tabs that sample share: prompt, sampler with knobs and cost, the buttons that run and stop."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from playground import checkpoints
-from playground.errors import UserError
 from playground.controls import control, errors_shown
+from playground.errors import UserError
 from playground.samplers import SAMPLERS
 from playground.settings import DEFAULTS
 from playground.widgets import widget
+from playground.widgets.receipt import ReceiptCorner
 from playground.words import _
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
@@ -23,7 +24,7 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 
 
-# ------------------------------------------------------------------------------------------------------- the model
+# ---------------------------------------------------------------- the model
 
 
 def speech(name: str) -> tuple[list[str], list[str]]:
@@ -41,17 +42,13 @@ def prompt_controls(tab: str) -> dict[str, gr.components.Component]:
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=_("What should it show?"))}
     known = set(words)
     examples = [e for e in EXAMPLES if sum(word in known for word in e.split()) * 2 > len(e.split())]
-    widget(
-        "words", {"words": words, "examples": examples[:4], "box": f"{tab}-prompt"}, elem_id=f"{tab}-words"
-    )
-    choices = [(style.replace("-", " ").capitalize(), style) for style in styles] or [
-        DEFAULTS["style"].default
-    ]
+    widget("words", {"words": words, "examples": examples[:4], "box": f"{tab}-prompt"}, elem_id=f"{tab}-words")
+    choices = [(style.replace("-", " ").capitalize(), style) for style in styles] or [DEFAULTS["style"].default]
     made["style"] = control("style", tab, choices=choices)
     return made
 
 
-# ---------------------------------------------------------------------------------------------------- the sampler
+# ---------------------------------------------------------------- the sampler
 
 
 def knob_state(name: str, sampler: str) -> dict:
@@ -76,13 +73,11 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
     made |= knobs | {"steps": control("steps", tab)}
     if guided:
         made["guidance_scale"] = control("guidance_scale", tab)
-    about = {
-        name: {"evaluations": entry.evaluations, "paper": entry.paper} for name, entry in SAMPLERS.items()
-    }
+    about = {name: {"evaluations": entry.evaluations, "paper": entry.paper} for name, entry in SAMPLERS.items()}
     first = {
         "sampler": start,
         "steps": DEFAULTS["steps"].default,
-        "scale": DEFAULTS["guidance_scale"].default,
+        "scale": DEFAULTS["guidance_scale"].default if guided else 1.0,
     }
     cost = widget("cost", first | {"about": about}, elem_id=f"{tab}-cost")
     told = [made[name] for name in ("sampler", "steps", "guidance_scale") if name in made]
@@ -115,7 +110,7 @@ def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "chec
     return made
 
 
-# -------------------------------------------------------------------------------------------------------- the run
+# ---------------------------------------------------------------- the run
 
 
 def run_row(label) -> tuple[gr.Button, gr.Button]:
@@ -126,31 +121,40 @@ def run_row(label) -> tuple[gr.Button, gr.Button]:
     return go, stop
 
 
-def stream(triggers: Sequence[Callable], fn: Callable, inputs: dict, player: gr.HTML):
-    """An event that runs `fn(values, who)`, a generator of the player's messages, on any of `triggers`.
+def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: gr.HTML, corner: ReceiptCorner):
+    """An event that makes the run `prepare(values, who)` and streams it to the player, on any of `triggers`.
 
-    `values` is {name: value} of `inputs`; `who` tells the engine whose run it is.
+    `values` is {name: value} of `inputs`; `who` tells the engine whose run it is. The finished run goes to the corner
+    where it can be kept.
     """
     names = list(inputs)
 
     def run(request: gr.Request, *values):
-        yield from fn(dict(zip(names, values, strict=True)), getattr(request, "session_hash", None))
+        live = prepare(dict(zip(names, values, strict=True)), getattr(request, "session_hash", None))
+        for message in live.messages():
+            if "end" in message:
+                yield message, [lane.record() for lane in live.lanes]
+            else:
+                yield message, None if "start" in message else gr.skip()
 
-    return gr.on(
+    event = gr.on(
         list(triggers),
         errors_shown(run),
         list(inputs.values()),
-        player,
+        [view, corner.run],
         concurrency_limit=RUNS,
         concurrency_id="runs",
         **QUIET,
     )
+    corner.follow(event)
+    return event
 
 
 def stop_on(button: gr.Button, events: Sequence, elem_id: str) -> None:
     """Stop: the server drops the run, and the page keeps what has come, at once."""
     script = f"() => {{ window.dispatchEvent(new CustomEvent('lab:stop', {{detail: '{elem_id}'}})); }}"
-    button.click(None, None, None, js=script, cancels=list(events), api_visibility="private")
+    button.click(None, None, None, js=script, **QUIET)
+    button.click(None, None, None, cancels=list(events), api_visibility="private")
 
 
 def with_knobs(fn: Callable) -> Callable:
