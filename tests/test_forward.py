@@ -67,7 +67,7 @@ def test_the_chain_and_the_jump_have_the_distribution_theory_says(t):
 
 
 def test_what_a_network_sees_is_its_own_answer_at_the_level_in_hand(tiny_checkpoint):
-    """Also where the page's schedule is another than the network's: the noise is the page's, the clock the network's."""
+    """Also where the page's schedule is another than the network's: the noise is the page's, the clock its own."""
     checkpoint = load(tiny_checkpoint)
     engine = Engine(checkpoint, "cpu")
     try:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-from tests.parity import FILE, LEVELS, parity
 
 from playground.checkpoints import load
 from playground.engine import Engine
@@ -22,6 +21,7 @@ from playground.settings import DEFAULTS
 from playground.tabs import Page, noise
 from playground.widgets import head
 from playground.widgets.scrubber import EPS_SCALE
+from tests.parity import FILE, LEVELS, parity
 
 
 @pytest.fixture(scope="module")
