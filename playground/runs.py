@@ -1,35 +1,33 @@
 """Runs: pictures made side by side, from plain settings to what the player shows and the endpoints return.
 
-Denoise, Generate, Duel and Edit all are a few `Lane`s through one `Live`: the tabs differ in which lanes they ask for.
+Denoise, Generate, Duel and editing all are a few `Lane`s through one `Live`; the tabs differ in which lanes they ask
+for.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from playground import receipts
 from playground.checkpoints import list_checkpoints
 from playground.denoiser import evaluations
 from playground.engine import Engine, Step, get_engine
 from playground.errors import UserError
-from playground.images import to_pixels, to_png
+from playground.images import to_pixels
 from playground.jobs import Job, job_for, noise_of
+from playground.records import RunRecord, file_name, sha256
 from playground.samplers import SAMPLERS, Noise
-from playground.schedules import SCHEDULES, Level
+from playground.schedules import SCHEDULES
 from playground.settings import check, knobs_of
 from playground.widgets.player import Frame, error_map, news, opening
 
 SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
-MAX_FRAME_BYTES = (
-    96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
-)
+MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
 
 
 @dataclass
@@ -57,31 +55,20 @@ class Lane:
 
     @property
     def file(self) -> str:
-        """A name by which a folder of pictures sorts itself: cat-face_noto_seed-7_ddim-20.png."""
-        s = self.settings
-        parts = [s["prompt"], s["style"], f"seed-{s['seed']}", f"{s['sampler']}-{s['steps']}"]
-        parts += [f"strength-{s['strength']:g}"] if "strength" in s else []
-        slugs = [re.sub(r"[^\w.-]+", "-", str(part).lower()).strip("-.") for part in parts]
-        return "_".join(slug[:60] for slug in slugs if slug) + ".png"
+        return f"{file_name(self.settings)}.png"
+
+    def record(self) -> RunRecord:
+        """The finished picture with its steps, as receipts are written from it."""
+        return RunRecord.of(self)
 
     def png(self) -> bytes:
-        return to_png(
-            self.final, {"playground": json.dumps(self.settings, ensure_ascii=False, sort_keys=True)}
-        )
+        """The finished picture, its settings inside."""
+        return receipts.png(self.record())
 
     def report(self) -> dict:
         """What an endpoint says of this picture."""
-        return {
-            "file": self.file,
-            "seed": self.settings["seed"],
-            "nfe": self.nfe,
-            "sha256": sha256(self.final),
-        }
-
-
-def sha256(picture: Tensor) -> str:
-    """Of the 8-bit RGB pixels, row by row: what makes two pictures the same."""
-    return hashlib.sha256(to_pixels(picture).tobytes()).hexdigest()
+        made = {"file": self.file, "seed": self.settings["seed"]}
+        return made | {"nfe": self.nfe, "sha256": sha256(to_pixels(self.final))}
 
 
 def engine_for(checkpoint: object = None, device: object = None) -> Engine:
@@ -89,9 +76,7 @@ def engine_for(checkpoint: object = None, device: object = None) -> Engine:
     name = check("checkpoint", checkpoint)
     known = list_checkpoints()
     if name not in known:
-        raise UserError(
-            "There is no model “{name}”; there are {names}.", name=name, names=", ".join(known) or "none"
-        )
+        raise UserError("There is no model “{name}”; there are {names}.", name=name, names=", ".join(known) or "none")
     return get_engine(name, check("device", device))
 
 
@@ -105,7 +90,7 @@ def lane_for(
 ) -> Lane:
     """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults).
 
-    start: a picture (1, C, H, W) in [−1, 1] to be noised to `values["strength"]` first, or None for pure noise.
+    start: a picture (1, C, H, W) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
     noise: stands in for the seed's.
 
     Raises:
@@ -125,7 +110,7 @@ def lane_for(
         used |= bends
     truth = None
     if start is not None:
-        used["strength"] = check("strength", values.get("strength"))
+        used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
         shape = (1, engine.channels, engine.size, engine.size)
         truth = (start.reshape(shape)[0].double(), noise_of(used["seed"])(shape)[0])
     job = job_for(
@@ -148,9 +133,7 @@ def lane_for(
 class Live:
     """A run of some lanes: iterate `messages()` for the player, or `finish()` for the pictures alone."""
 
-    def __init__(
-        self, engine: Engine, lanes: Sequence[Lane], curve: str = "change", who: object = None
-    ) -> None:
+    def __init__(self, engine: Engine, lanes: Sequence[Lane], curve: str = "change", who: object = None) -> None:
         self.engine, self.lanes, self.curve, self.who = engine, list(lanes), curve, who
         self.steps = 0
         self.seconds = 0.0
@@ -221,7 +204,7 @@ class Live:
         return new
 
     def messages(self, example: bool = False) -> Iterator[dict]:
-        """The player's messages. What came before a failure stays on the page; the failure itself is raised on."""
+        """The player's messages. What came before a failure stays on the page; the failure is raised on."""
         lanes = [{"label": k.label, "note": k.note, "steps": k.job.steps_hint or 0} for k in self.lanes]
         device = str(self.engine.device)
         first = opening(
@@ -244,7 +227,7 @@ class Live:
         yield {"run": run, "seq": seq + 1, "rate": round(self.rate, 1), "end": self._ending()}
 
     def _rounds(self) -> Iterator[list[Frame]]:
-        """Frames in handfuls: one of each lane, as the player paints them, or what came within a twentieth of a second."""
+        """Frames in handfuls: one of each lane, as the player paints them, or what came within 50 ms."""
         pending: list[Frame] = []
         sent = time.perf_counter()
         for new in self.frames():
@@ -282,24 +265,3 @@ class Live:
             "seconds": round(self.seconds, 3),
             "steps_per_second": round(self.rate, 1),
         }
-
-
-def distances(first: Sequence[Frame], other: Sequence[Frame]) -> list[dict]:
-    """How far x̂0 of a lane is from the first lane's, at each of its levels: root mean square, in units of [−1, 1].
-
-    The first lane is taken at the last level it has reached by then, as the player shows it.
-    """
-    rows, k = [], 0
-    for frame in other:
-        while k + 1 < len(first) and first[k + 1].alpha_bar <= frame.alpha_bar:
-            k += 1
-        gap = (frame.x0_hat.astype(float) - first[k].x0_hat) / 127.5
-        level = Level(frame.t, frame.alpha_bar)
-        rows.append(
-            {
-                "t": frame.t,
-                "log_snr": level.log_snr if 0 < frame.alpha_bar < 1 else None,
-                "rms": float((gap**2).mean() ** 0.5),
-            }
-        )
-    return rows

@@ -1,8 +1,8 @@
-"""Denoise: the model at work, step by step, from pure noise or from a person's picture noised to a strength."""
+"""Denoise: the model at work, step by step, from pure noise or from a picture noised to a strength."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import gradio as gr
 import torch
@@ -27,6 +27,7 @@ from playground.tabs.sampling import (
     with_knobs,
 )
 from playground.widgets.player import player
+from playground.widgets.receipt import ReceiptCorner
 from playground.words import _, say
 
 TITLE = _("Denoise")
@@ -68,13 +69,12 @@ def build(page) -> None:
             go, stop = run_row(_("Denoise"))
             inputs |= sampler_controls("denoise")
             inputs |= more_controls("denoise")
-            inputs["device"] = control(
-                "device", "denoise", choices=["auto", *devices], visible=len(devices) > 1
-            )
+            inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
             if len(devices) > 1:
                 time_button = gr.Button(_("Time all devices"), size="sm")
                 times = gr.Markdown(elem_id="denoise-times")
                 time_button.click(errors_shown(compare_devices), inputs["checkpoint"], times, **QUIET)
+            corner = ReceiptCorner("denoise", picture=image)
     inputs["image"] = image
     picks = [inputs["start"], inputs["steered"]]
     gr.on(
@@ -88,7 +88,7 @@ def build(page) -> None:
         queue=False,
         **QUIET,
     )
-    run = stream([go.click, inputs["prompt"].submit], live, inputs, view)
+    run = stream([go.click, inputs["prompt"].submit], prepared, inputs, view, corner)
     stop_on(stop, [run], ID)
     view.ready(errors_shown(lambda: example()), None, view, **QUIET)
     endpoint(with_knobs(denoise), "denoise")
@@ -109,11 +109,6 @@ def prepared(values: Mapping[str, object], who: object = None) -> Live:
 def as_channels(x: torch.Tensor, channels: int) -> torch.Tensor:
     """(1, 3, H, W) as (1, `channels`, H, W): grey is the mean of the colours."""
     return x if x.shape[1] == channels else x.mean(dim=1, keepdim=True)
-
-
-def live(values: Mapping[str, object], who: object = None) -> Iterator[dict]:
-    """The player's messages."""
-    yield from prepared(values, who).messages()
 
 
 _example: dict[str, dict] = {}
@@ -166,7 +161,7 @@ def denoise(
     lane = run.lanes[0]
     numbers = [{"step": f.step, "t": f.t, "alpha_bar": f.alpha_bar, "error": f.error} for f in lane.frames]
     strip = film([frame.x for frame in lane.frames])
-    used = lane.settings | {"start": values["start"]} | run.report() | {"numbers": numbers}
+    used = {"start": "noise"} | lane.settings | run.report() | {"numbers": numbers}
     return [(lane.file, lane.png()), (lane.file.replace(".png", "_film.png"), strip)], used
 
 

@@ -1,4 +1,4 @@
-"""Duel: samplers side by side from one seed, in lock-step of the noise; and a picture edited by several strengths."""
+"""Duel: samplers side by side from one seed, in lock-step; and a picture edited by several strengths."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from playground.api import endpoint
 from playground.controls import control, safe_image
 from playground.errors import UserError
 from playground.images import to_tensor
-from playground.runs import Live, distances, engine_for, lane_for
+from playground.runs import Live, engine_for, lane_for
 from playground.samplers import SAMPLERS
+from playground.schedules import Level
 from playground.settings import check, shorten
 from playground.tabs.denoise import as_channels
 from playground.tabs.generate import answer
@@ -26,7 +27,8 @@ from playground.tabs.sampling import (
     stream,
     with_knobs,
 )
-from playground.widgets.player import player
+from playground.widgets.player import Frame, player
+from playground.widgets.receipt import ReceiptCorner
 from playground.words import _
 
 TITLE = _("Duel")
@@ -101,6 +103,7 @@ def build_samplers() -> None:
                 )
             go, stop = run_row(_("Compare"))
             inputs |= more_controls("duel")
+            corner = ReceiptCorner("duel")
     inputs["lanes"].change(
         lambda n: [gr.update(visible=k < n) for k in range(len(LANES))],
         inputs["lanes"],
@@ -109,12 +112,12 @@ def build_samplers() -> None:
         **QUIET,
     )
 
-    def live(values: dict, who: object):
+    def prepare(values: dict, who: object) -> Live:
         lanes = [{name: values[f"{name}{k}"] for name in OF_A_LANE} for k in range(int(values["lanes"]))]
         lanes = [lane if has_eta(lane["sampler"]) else {**lane, "eta": None} for lane in lanes]
-        yield from duel(values, lanes, who).messages()
+        return duel(values, lanes, who)
 
-    stop_on(stop, [stream([go.click, inputs["prompt"].submit], live, inputs, view)], ID)
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], ID)
 
 
 def build_editing() -> None:
@@ -133,9 +136,7 @@ def build_editing() -> None:
                 )
             }
             names = [(name.capitalize(), name) for name in pictures.PICTURES]
-            inputs["picture"] = control(
-                "picture", "edit", label=_("Or one of these"), choices=names, value="cat"
-            )
+            inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=names, value="cat")
             inputs |= prompt_controls("edit")
             inputs["seed"] = control("seed", "edit")
             strengths = [
@@ -146,14 +147,13 @@ def build_editing() -> None:
             go, stop = run_row(_("Edit"))
             inputs |= {name: control(name, "edit") for name in ("steps", "guidance_scale")}
             inputs |= more_controls("edit")
+            corner = ReceiptCorner("edit", picture=inputs["image"])
 
-    def live(values: dict, who: object):
+    def prepare(values: dict, who: object) -> Live:
         image = values["image"] or pictures.picture(values["picture"] or "cat")
-        yield from editing(
-            values, image, [values[f"strength{k}"] for k in range(len(STRENGTHS))], who
-        ).messages()
+        return editing(values, image, [values[f"strength{k}"] for k in range(len(STRENGTHS))], who)
 
-    stop_on(stop, [stream([go.click, inputs["prompt"].submit], live, inputs, view)], EDIT)
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
 
 
 def has_eta(sampler: str) -> bool:
@@ -176,9 +176,7 @@ def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], wh
     return Live(engine, made, curve="apart", who=who)
 
 
-def editing(
-    values: Mapping[str, object], image: Image.Image, strengths: Sequence[float], who: object = None
-) -> Live:
+def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequence[float], who: object = None) -> Live:
     """`image` noised to each of the strengths with the noise of one seed, and denoised towards the prompt (SDEdit)."""
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     if not 1 <= len(strengths) <= 8:
@@ -252,3 +250,25 @@ def edit(
     run = editing(values, image or pictures.picture("cat"), strengths or list(STRENGTHS))
     files, used = answer(run)
     return files, used | {"strengths": [lane.settings["strength"] for lane in run.lanes]}
+
+
+def distances(first: Sequence[Frame], other: Sequence[Frame]) -> list[dict]:
+    """How far x̂0 of a lane is from the first lane's, at each of its levels: root mean square in the
+    model's units.
+
+    The first lane is taken at the last level it has reached by then, as the player shows it.
+    """
+    rows, k = [], 0
+    for frame in other:
+        while k + 1 < len(first) and first[k + 1].alpha_bar <= frame.alpha_bar:
+            k += 1
+        gap = (frame.x0_hat.astype(float) - first[k].x0_hat) / 127.5
+        level = Level(frame.t, frame.alpha_bar)
+        rows.append(
+            {
+                "t": frame.t,
+                "log_snr": level.log_snr if 0 < frame.alpha_bar < 1 else None,
+                "rms": float((gap**2).mean() ** 0.5),
+            }
+        )
+    return rows

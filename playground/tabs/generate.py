@@ -25,6 +25,7 @@ from playground.tabs.sampling import (
     with_knobs,
 )
 from playground.widgets.player import player
+from playground.widgets.receipt import ReceiptCorner
 from playground.words import _
 
 TITLE = _("Generate")
@@ -52,15 +53,11 @@ def build(page) -> None:
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
             inputs |= more_controls("generate")
+            corner = ReceiptCorner("generate")
     runs = [
-        stream(
-            [go.click, inputs["prompt"].submit],
-            lambda values, who: pictures(values, who).messages(),
-            inputs,
-            view,
-        ),
-        stream([pair.click], lambda values, who: guidance_pair(values, who).messages(), inputs, view),
-        stream([between.click], lambda values, who: interpolation(values, who=who).messages(), inputs, view),
+        stream([go.click, inputs["prompt"].submit], pictures, inputs, view, corner),
+        stream([pair.click], guidance_pair, inputs, view, corner),
+        stream([between.click], lambda values, who: interpolation(values, who=who), inputs, view, corner),
     ]
     stop_on(stop, runs, ID)
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)

@@ -9,7 +9,7 @@ Lab.define("player", function (ui) {
   const player = $(".player");
   const lanesBox = $(".lanes");
   const range = $("input[type=range]");
-  const id = element.closest("[id]")?.id || "player";
+  const id = props.ident; // the component's elem_id: in the page, the nearest id is one of Gradio's own
 
   const VIEWS = {
     x_t: { label: "x<sub>t</sub>", name: "noisy picture", said: "x_t" },
@@ -44,10 +44,10 @@ Lab.define("player", function (ui) {
       if (!film || film.run !== message.run) open(message);
     }
     if (!film || !film.take(message)) return;
-    player.dataset.received = film.received;
+    Object.assign(player.dataset, { received: film.received, places: film.places.length });
     range.max = Math.max(0, film.places.length - 1);
     if (message.end) finish();
-    else if (player.dataset.state === "live") wake();
+    else wake();
   }
 
   function open(message) {
@@ -55,7 +55,7 @@ Lab.define("player", function (ui) {
     place = -1;
     playing = false;
     following = true;
-    Object.assign(player.dataset, { state: "live", run: film.run, received: 0, painted: 0, skipped: 0 });
+    Object.assign(player.dataset, { state: "live", run: film.run, received: 0, places: 0, painted: 0, skipped: 0 });
     if (!views().includes(view)) view = "x_t";
     build();
     fit();
@@ -65,6 +65,7 @@ Lab.define("player", function (ui) {
 
   function finish() {
     player.dataset.state = film.end.status;
+    player.dataset.places = film.places.length;
     range.max = Math.max(0, film.places.length - 1);
     say(film.end.status === "done" ? "" : ending());
     panes.forEach(offer);
@@ -122,7 +123,7 @@ Lab.define("player", function (ui) {
     slot.shown = null;
     slot.canvas.dataset.view = name;
     slot.label.innerHTML = `<span class="lab-math">${VIEWS[name].label}</span> `;
-    slot.label.append(Lab.text(VIEWS[name].name));
+    slot.label.append(node("span", "words", Lab.text(VIEWS[name].name)));
   }
 
   /** The views beside the large one: all of them for one lane, two for a few, none for many. */
@@ -297,6 +298,7 @@ Lab.define("player", function (ui) {
       main = sharp((width - gap * (columns - 1)) / columns);
     }
     lanesBox.classList.toggle("beside", beside);
+    lanesBox.classList.toggle("tiny", minor < 100);
     for (const [name, value] of Object.entries({ columns, "minor-columns": minorColumns })) lanesBox.style.setProperty(`--${name}`, value);
     for (const [name, value] of Object.entries({ main, minor, gap })) lanesBox.style.setProperty(`--${name}`, `${value}px`);
     drawCurve();

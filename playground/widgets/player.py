@@ -24,7 +24,7 @@ ERROR_SCALE = 2.0  # |ε̂ − ε| that the error map shows as its brightest
 
 def player(elem_id: str, **options) -> gr.HTML:
     """The widget; as an event's output use ``show_progress="hidden"``. Canvases carry ``data-view``."""
-    return widget("player", elem_id=elem_id, events=("ready",), **options)
+    return widget("player", elem_id=elem_id, events=("ready",), ident=elem_id, **options)
 
 
 @dataclass(frozen=True)

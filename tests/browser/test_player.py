@@ -1,0 +1,225 @@
+"""The player in a real browser: every step painted, with latency too; stop; scrub without the server; by keyboard."""
+
+from __future__ import annotations
+
+import time
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from playground.controls import errors_shown
+from playground.images import to_pixels
+from playground.tabs.sampling import stop_on
+from playground.widgets import head
+from playground.widgets.player import Frame, error_map, news, opening, player
+
+STEPS = 50
+LONG = 400  # of a run that is to be stopped
+SIZE = 32
+
+
+def picture(seed: int) -> torch.Tensor:
+    return torch.randn((3, SIZE, SIZE), generator=torch.Generator().manual_seed(seed))
+
+
+def frames(lane: int, steps: int, eps: torch.Tensor | None = None) -> list[Frame]:
+    """A run that nobody computed: noise that fades, with a t and an ᾱ of its own at each step."""
+    made = []
+    for k in range(steps + 1):
+        x, t = picture(1000 * lane + k), 1000 * (1 - k / steps)
+        gap = error_map(x, eps) if eps is not None else (None, None)
+        alpha_bar = min(1.0, np.cos(np.pi / 2 * t / 1000) ** 2)
+        made.append(
+            Frame(lane, k, t, alpha_bar, 2 * k, to_pixels(x), to_pixels(x / 2), to_pixels(-x), *gap, last=k == steps)
+        )
+    return made
+
+
+def stream(steps: int, lanes: int = 1, pause: float = 0.0, truth: bool = False):
+    known = (picture(1).clamp(-1, 1), picture(2)) if truth else None
+    told = [{"label": f"lane {k}", "note": "", "steps": steps} for k in range(lanes)]
+    first = opening(SIZE, told, device="cpu", curve="error" if truth else "apart", truth=known)
+    yield first
+    runs = [frames(k, steps, known and known[1]) for k in range(lanes)]
+    for k in range(steps + 1):
+        time.sleep(pause)
+        yield news(first["run"], k + 1, [run[k] for run in runs], 30.0)
+    yield {"run": first["run"], "seq": steps + 2, "end": {"status": "done", "lanes": []}}
+
+
+@pytest.fixture(scope="module")
+def url():
+    with gr.Blocks() as demo:
+        with gr.Tabs():
+            with gr.Tab("Run"):
+                view = player("test-player")
+                quick, slow, duel = (gr.Button(name) for name in ("Quick", "Slow", "Duel"))
+                stop = gr.Button("Stop")
+            with gr.Tab("Elsewhere"):
+                gr.Markdown("Nothing")
+        quiet = {"show_progress": "hidden"}
+        quick.click(errors_shown(lambda: (yield from stream(STEPS, truth=True))), None, view, **quiet)
+        running = slow.click(errors_shown(lambda: (yield from stream(LONG, pause=0.1))), None, view, **quiet)
+        duel.click(errors_shown(lambda: (yield from stream(STEPS, lanes=2))), None, view, **quiet)
+        stop_on(stop, [running], "test-player")
+    _app, address, _share = demo.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head()
+    )
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def opened(browser, url):
+    """One page for all: opening one is what takes the time."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.set_default_timeout(30_000)
+    page.wrong, page.asked = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector("#test-player .player")
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def lab(opened):
+    yield opened
+    assert not opened.wrong
+
+
+def told(page) -> dict:
+    return page.eval_on_selector("#test-player .player", "node => ({...node.dataset})")
+
+
+def until(page, state: str) -> dict:
+    page.wait_for_function(
+        "state => { const d = document.querySelector('#test-player .player').dataset;"
+        " return d.state === state && +d.painted + +d.skipped === +d.places }",
+        arg=state,
+        timeout=20_000,
+    )
+    return told(page)
+
+
+def pixels(page, view: str) -> np.ndarray:
+    """(SIZE, SIZE, 3) as they are on the canvas."""
+    raw = page.eval_on_selector(
+        f"#test-player canvas[data-view={view}]",
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)",
+    )
+    return np.array(raw, np.uint8).reshape(SIZE, SIZE, 4)[..., :3]
+
+
+def level(page):
+    return page.locator("#test-player input[type=range]")
+
+
+@pytest.mark.parametrize("latency", [0, 200])
+def test_every_step_is_painted_and_the_pixels_are_exact(lab, latency):
+    if latency:
+        session = lab.context.new_cdp_session(lab)
+        session.send("Network.enable")
+        conditions = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
+        session.send("Network.emulateNetworkConditions", conditions)
+    lab.asked.clear()
+    lab.get_by_role("button", name="Quick").click()
+    data = until(lab, "done")
+    assert data["received"] == data["painted"] == str(STEPS + 1)
+    assert data["skipped"] == "0"
+    assert not [address for address in lab.asked if "/file=" in address]
+    if latency:
+        session.detach()
+    last = frames(0, STEPS, picture(2))[-1]
+    assert (pixels(lab, "x_t") == last.x).all()
+    assert (pixels(lab, "eps_hat") == last.eps_hat).all()
+    assert (pixels(lab, "eps") == to_pixels(picture(2))).all()
+
+
+def test_scrubbing_is_exact_and_asks_nothing_of_the_server(lab):
+    lab.get_by_role("button", name="Quick").click()
+    until(lab, "done")
+    lab.asked.clear()
+    run = frames(0, STEPS, picture(2))
+    for k in (0, 17, 33):
+        level(lab).evaluate(
+            "(node, k) => { node.value = k; node.dispatchEvent(new Event('input', {bubbles: true})) }", k
+        )
+        lab.wait_for_function("k => document.querySelector('#test-player').textContent.includes(`${k} / 50`)", arg=k)
+        lab.wait_for_timeout(50)
+        assert (pixels(lab, "x_t") == run[k].x).all()
+        assert (pixels(lab, "x0_hat") == run[k].x0_hat).all()
+        label = lab.locator("#test-player canvas[data-view=x_t]").get_attribute("aria-label")
+        assert f"t {round(run[k].t)}," in label and f"{run[k].error:.2f}" in label
+    assert not lab.asked
+
+
+def test_keyboard_walk(lab):
+    lab.get_by_role("button", name="Quick").click()
+    until(lab, "done")
+    level(lab).focus()
+    lab.keyboard.press("Home")
+    lab.wait_for_function("document.querySelector('#test-player input[type=range]').value === '0'")
+    lab.keyboard.press("ArrowRight")
+    lab.keyboard.press("ArrowRight")
+    lab.wait_for_function("document.querySelector('#test-player .count').textContent.startsWith('2 /')")
+    lab.keyboard.press(" ")
+    assert lab.get_by_role("button", name="Pause").is_visible()
+    lab.wait_for_function("+document.querySelector('#test-player input[type=range]').value > 4")
+    lab.keyboard.press(" ")
+    assert lab.get_by_role("button", name="Play", exact=True).is_visible()
+    lab.keyboard.press("End")
+    lab.wait_for_function("document.querySelector('#test-player input[type=range]').value === '50'")
+
+
+def painted(page, count: int) -> None:
+    """Wait for a run in work to have been painted so often."""
+    script = """count => { const d = document.querySelector('#test-player .player').dataset;
+        return d.state === 'live' && +d.painted >= count }"""
+    page.wait_for_function(script, arg=count)
+
+
+def test_stop_keeps_what_has_come_also_from_another_tab(lab):
+    lab.get_by_role("button", name="Slow").click()
+    painted(lab, 5)
+    lab.get_by_role("tab", name="Elsewhere").click()
+    painted(lab, 10)  # nobody looks, and the run goes on
+    lab.get_by_role("tab", name="Run").click()
+    lab.get_by_role("button", name="Stop").click()
+    stopped = until(lab, "stopped")
+    lab.wait_for_timeout(500)
+    later = told(lab)
+    assert later["painted"] == later["received"]
+    assert 10 <= int(later["received"]) < LONG
+    assert int(later["received"]) - int(stopped["received"]) <= 3  # what was on its way
+    assert (pixels(lab, "x_t") == frames(0, LONG)[int(level(lab).input_value())].x).all()
+    lab.get_by_role("button", name="Quick").click()
+    data = until(lab, "done")
+    assert data["run"] != stopped["run"] and data["received"] == str(STEPS + 1)
+
+
+def test_lanes_move_in_lock_step(lab):
+    lab.get_by_role("button", name="Duel").click()
+    until(lab, "done")
+    assert lab.locator("#test-player canvas[data-view=x_t]").count() == 2
+    level(lab).focus()
+    lab.keyboard.press("Home")
+    lab.wait_for_timeout(100)
+    labels = [node.get_attribute("aria-label") for node in lab.locator("#test-player canvas[data-view=x_t]").all()]
+    assert all("t 1000," in label for label in labels)
+
+
+def test_a_stale_run_does_not_paint_over_a_newer_one(lab):
+    lab.get_by_role("button", name="Quick").click()
+    run = until(lab, "done")["run"]
+    lab.evaluate(
+        """([run]) => { const host = document.querySelector('#test-player .player').parentElement;
+        const {player} = host.player ? host : [...document.querySelectorAll('#test-player *')].find((n) => n.player);
+        player.take({run: 'older', seq: 0, start: {...player.film.start, born: player.film.born - 1}});
+        player.take({run: 'older', seq: 1, frames: [], end: {status: 'failed'}}); }""",
+        [run],
+    )
+    assert told(lab)["run"] == run and told(lab)["state"] == "done"
