@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from playground import images
 from playground.records import RunRecord
 
+TITLE = "# A run of the diffusion playground\nIts settings, and the same picture again, checked by its hash."
+
 SETUP = """\
 # Run this in a folder that has the playground in it: its `playground` package and its `checkpoints`.
 import base64
+from PIL import Image
 from playground.images import open_picture, to_pixels, to_tensor
 from playground.records import sha256
 from playground.runs import Live, engine_for, lane_for
@@ -24,11 +27,14 @@ START = """\
 start = to_tensor(open_picture(base64.b64decode({start!r})), engine.size)
 """
 
+BETWEEN = """\
+from playground.tabs.generate import noise_between  # the start lies between the noise of two seeds
+noise = noise_between(settings["seed"], settings["other_seed"], settings["share"])
+"""
+
 RUN = """\
-settings = {settings}
-lane = lane_for(engine, settings{start})
-run = Live(engine, [lane])
-for frames in run.frames():  # each frame is one step: x_t, what the network makes of it, the noise it sees
+lane = lane_for(engine, settings{more})
+for frames in Live(engine, [lane]).frames():  # each is one step: x_t, what the network makes of it, the noise it sees
     for frame in frames:
         print(f"t = {{frame.t:6.1f}}   signal left: {{frame.alpha_bar:7.2%}}   evaluations: {{frame.nfe}}")
 """
@@ -36,38 +42,29 @@ for frames in run.frames():  # each frame is one step: x_t, what the network mak
 CHECK = """\
 pixels = to_pixels(lane.final)
 same = sha256(pixels) == {sha256!r}
-print("The same picture, to the last bit." if same else "Not the same bits: another device or runtime rounds
-otherwise.")
+print("The same picture, to the last bit." if same else "Not the same bits: another device rounds otherwise.")
 """
 
 SHOW = """\
-from PIL import Image
 Image.fromarray(pixels).resize((256, 256), Image.Resampling.NEAREST)
 """
 
 
 def notebook(records: Sequence[RunRecord]) -> str:
     """The .ipynb (nbformat 4.5) as text: one section for each picture."""
-    checkpoint = records[0].settings.get("checkpoint")
-    cells = [
-        _text(
-            "# A run of the diffusion playground\nThe settings, and the same picture again, checked by its hash."
-        )
-    ]
-    cells.append(_code(SETUP.format(checkpoint=checkpoint)))
+    cells = [_text(TITLE), _code(SETUP.format(checkpoint=records[0].settings.get("checkpoint")))]
     for record in records:
         cells.append(_text(f"## {record.name}"))
+        cells.append(_code(f"settings = {pprint.pformat(dict(record.settings), sort_dicts=False)}"))
+        more = ""
         if record.start is not None:
-            start = base64.b64encode(images.to_png(record.start)).decode("ascii")
-            cells.append(_code(START.format(start=start)))
-        settings = pprint.pformat(dict(record.settings), sort_dicts=False)
-        cells.append(
-            _code(RUN.format(settings=settings, start=", start=start" if record.start is not None else ""))
-        )
-        cells.append(_code(CHECK.format(sha256=record.sha256)))
-        cells.append(_code(SHOW))
-    for k, cell in enumerate(cells):
-        cell["id"] = f"cell-{k}"
+            more = ", start=start"
+            cells.append(_code(START.format(start=base64.b64encode(images.to_png(record.start)).decode("ascii"))))
+        if "share" in record.settings:
+            more += ", noise=noise"
+            cells.append(_code(BETWEEN))
+        cells += [_code(RUN.format(more=more)), _code(CHECK.format(sha256=record.sha256)), _code(SHOW)]
+    cells = [cell | {"id": f"cell-{k}"} for k, cell in enumerate(cells)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     content = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(content, ensure_ascii=False, indent=1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +21,17 @@ from PIL import Image, ImageDraw
 
 from playground import images, notebooks
 from playground.errors import UserError
-from playground.records import RunRecord, sha256
+from playground.records import Moment, RunRecord, sha256
 from playground.settings import DEFAULTS, check
 
 KEYWORD = "playground"  # of the PNG's text chunk with the settings
 START = "playground start"  # … and of the one with the picture that the run started from
 FORMAT = "playground run 1"
 MAX_JSON = 20_000_000
-SIDE = 256  # movies and sheets are enlarged, each pixel a sharp square, to about this many pixels
+PIXEL_BYTES = 8_000_000  # of the steps in a JSON record
+MOVIE_WIDTH = 1024
+MAX_SIDE = 4096  # of a picture in a JSON that is read
+SHEET_SIDE, SHEET_STEPS = 128, 8
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,18 @@ class Receipt:
 
 def files(records: Sequence[RunRecord]) -> dict[str, bytes]:
     """Every kind of receipt of a run of one picture or several, by file name."""
-    found = {}
+    found: dict[str, bytes] = {}
     for record in records:
-        found[f"{record.name}.png"] = png(record)
-        found[f"{record.name}.json"] = to_json(record).encode()
-        found[f"{record.name}.gif"] = movie(record, "GIF")
-        found[f"{record.name}.webp"] = movie(record, "WEBP")
-    found[f"{records[0].name}_sheet.png"] = sheet(records)
-    found[f"{records[0].name}.ipynb"] = notebooks.notebook(records).encode()
-    return found
+        same = sum(other.startswith(record.name) for other in found)  # lanes may differ in what a name leaves out
+        found[f"{record.name}{f'_{same + 1}' if same else ''}.png"] = png(record)
+    run = records[0].name + (f"_{len(records)}-pictures" if len(records) > 1 else "")
+    return found | {
+        f"{run}_sheet.png": sheet(records),
+        f"{run}.gif": movie(records, "GIF"),
+        f"{run}.webp": movie(records, "WEBP"),
+        f"{run}.json": to_json(records).encode(),
+        f"{run}.ipynb": notebooks.notebook(records).encode(),
+    }
 
 
 def png(record: RunRecord) -> bytes:
@@ -73,43 +80,59 @@ def settings_text(settings: Mapping[str, object]) -> str:
     return json.dumps(dict(settings), ensure_ascii=False, sort_keys=True)
 
 
-def to_json(record: RunRecord) -> str:
-    """The whole record: settings, hash, every step's numbers, and pictures as base64 of raw RGB bytes."""
-    steps = [
-        {"t": moment.t, "alpha_bar": moment.alpha_bar, "nfe": moment.nfe}
-        | {view: _raw(getattr(moment, view)) for view in ("x", "x0_hat", "eps_hat")}
-        for moment in record.steps
-    ]
+def to_json(records: Sequence[RunRecord]) -> str:
+    """The whole run: of each picture settings, hash, every step's numbers, and pictures as base64 of raw RGB bytes.
+
+    Where those of all steps would be over `PIXEL_BYTES`, only every second step has them, every third, …
+    """
+    raw = sum(9 * len(record.steps) * record.final.shape[0] * record.final.shape[1] for record in records)
+    every = max(1, math.ceil(raw / PIXEL_BYTES))
+    return json.dumps(
+        {"format": FORMAT, "pictures": [_as_dict(record, every) for record in records]}, ensure_ascii=False
+    )
+
+
+def _as_dict(record: RunRecord, every: int) -> dict:
     height, width = record.final.shape[:2]
-    content = {"format": FORMAT, "settings": dict(record.settings), "sha256": record.sha256, "height": height,
-               "width": width, "final": _raw(record.final), "steps": steps}  # fmt: skip
+    content = {"settings": dict(record.settings), "sha256": record.sha256, "height": height, "width": width}
     if record.start is not None:
         content["start"] = base64.b64encode(images.to_png(record.start)).decode("ascii")
-    return json.dumps(content, ensure_ascii=False)
+    content |= {"final": _raw(record.final), "steps": []}
+    for k, moment in enumerate(record.steps):
+        step = {"t": moment.t, "alpha_bar": moment.alpha_bar, "nfe": moment.nfe}
+        if k % every == 0:
+            step |= {view: _raw(getattr(moment, view)) for view in ("x", "x0_hat", "eps_hat")}
+        content["steps"].append(step)
+    return content
 
 
 def _raw(pixels: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(pixels, np.uint8).tobytes()).decode("ascii")
 
 
-def _enlarged(pixels: np.ndarray, side: int = SIDE) -> Image.Image:
+def _enlarged(pixels: np.ndarray, side: int, width: int = 10**6) -> Image.Image:
+    """Each pixel a sharp square, as many times as fit into `side` (of the longer side) and into `width`."""
     picture = Image.fromarray(pixels)
-    times = max(1, side // max(picture.size))
+    times = max(1, min(side // max(picture.size), width // picture.width))
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
-def _chosen(record: RunRecord, count: int) -> list:
-    """At most `count` steps, evenly, with the first and the last."""
-    places = np.linspace(0, len(record.steps) - 1, min(len(record.steps), count))
-    return [record.steps[round(place)] for place in places]
+def _chosen(record: RunRecord, count: int) -> list[Moment]:
+    """`count` steps, evenly, with the first and the last; some repeated where there are fewer."""
+    return [record.steps[round(place)] for place in np.linspace(0, len(record.steps) - 1, count)]
 
 
-def movie(record: RunRecord, fmt: str = "GIF") -> bytes:
-    """x_t beside x̂0, step by step, the finished picture held for two seconds. GIF, or lossless WebP."""
-    frames = []
-    for moment in record.steps:
-        frames.append(_enlarged(np.concatenate([moment.x, moment.x0_hat], axis=1), 2 * SIDE))
-    frames.append(_enlarged(np.concatenate([record.final, record.final], axis=1), 2 * SIDE))
+def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
+    """A column a picture: x_t, below it x̂0, step by step; the finished pictures held for two seconds.
+
+    GIF (256 colours) or lossless WebP. Runs of different lengths start and end together.
+    """
+    count = max(len(record.steps) for record in records)
+    columns = []
+    for record in records:
+        steps = [np.concatenate([moment.x, moment.x0_hat]) for moment in _chosen(record, count)]
+        columns.append([*steps, np.concatenate([record.final, record.final])])
+    frames = [_enlarged(np.concatenate(row, axis=1), MOVIE_WIDTH, MOVIE_WIDTH) for row in zip(*columns, strict=True)]
     times = [max(20, min(200, 4000 // len(frames)))] * (len(frames) - 1) + [2000]
     options = {"lossless": True, "method": 0} if fmt == "WEBP" else {"optimize": False}
     buffer = io.BytesIO()
@@ -117,22 +140,20 @@ def movie(record: RunRecord, fmt: str = "GIF") -> bytes:
     return buffer.getvalue()
 
 
-def sheet(records: Sequence[RunRecord], columns: int = 8) -> bytes:
-    """A contact sheet as PNG: a row a picture, its x_t from noise to the end, t written above, the seed
-    beside it."""
-    side = _enlarged(records[0].final, SIDE // 2).width
-    gap, left, top = 6, 78, 22
-    rows = [_chosen(record, columns) for record in records]
-    size = (left + (columns + 1) * (side + gap), top + len(rows) * (side + gap + top))
-    page = Image.new("RGB", size, "white")
+def sheet(records: Sequence[RunRecord]) -> bytes:
+    """A contact sheet as PNG: a row a picture, x_t from noise to the end with its t above, the seed beside it."""
+    big = [_enlarged(record.final, SHEET_SIDE) for record in records]
+    side, gap, left, top = big[0].width, 6, 78, 22
+    page = Image.new("RGB", (left + (SHEET_STEPS + 1) * (side + gap), len(records) * (side + gap + top)), "white")
     draw = ImageDraw.Draw(page)
-    for y, (record, moments) in enumerate(zip(records, rows, strict=True)):
-        above = y * (side + gap + top)
-        draw.text((8, above + top + side // 2 - 6), f"seed {record.settings.get('seed', '')}", fill="black")
-        pictures = [(moment.x, f"t {moment.t:.0f}") for moment in moments] + [(record.final, "final")]
-        for x, (pixels, words) in enumerate(pictures):
-            draw.text((left + x * (side + gap), above + 6), words, fill="black")
-            page.paste(_enlarged(pixels, SIDE // 2), (left + x * (side + gap), above + top))
+    for row, (record, final) in enumerate(zip(records, big, strict=True)):
+        y = row * (side + gap + top)
+        draw.text((8, y + top + side // 2 - 6), f"seed {record.settings.get('seed', '')}", fill="black")
+        shown = [(_enlarged(step.x, SHEET_SIDE), f"t {step.t:.0f}") for step in _chosen(record, SHEET_STEPS)]
+        for column, (picture, words) in enumerate([*shown, (final, "final")]):
+            x = left + column * (side + gap)
+            draw.text((x, y + 6), words, fill="black")
+            page.paste(picture, (x, y + top))
     return images.to_png(page, {KEYWORD: settings_text(records[0].settings)})
 
 
@@ -181,12 +202,15 @@ def _of_png(data: bytes) -> Receipt:
 def _of_json(content: object) -> Receipt:
     if not isinstance(content, dict):
         raise UserError("That file has no settings of this page inside.")
+    pictures = content.get("pictures")  # or it is the settings alone, as an endpoint returns them
+    if isinstance(pictures, list) and pictures and isinstance(pictures[0], dict):
+        content = pictures[0]
     settings = content.get("settings", content)
     if not isinstance(settings, dict):
         raise UserError("The settings inside that file are damaged.")
     final = None
     shape = (content.get("height"), content.get("width"), 3)
-    if isinstance(content.get("final"), str) and all(type(n) is int and 0 < n <= 4096 for n in shape):
+    if isinstance(content.get("final"), str) and all(type(n) is int and 0 < n <= MAX_SIDE for n in shape):
         try:
             raw = base64.b64decode(content["final"], validate=True)
             final = np.frombuffer(raw, np.uint8).reshape(shape)
