@@ -132,7 +132,9 @@ class View:
 
 
 SCHEDULE_VIEWS: dict[str, View] = {
-    "alpha_bar": View("ᾱ<sub>t</sub>", "Share of the power that is the picture's", lambda s: s.alpha_bar, y_range=(0, 1)),
+    "alpha_bar": View(
+        "ᾱ<sub>t</sub>", "Share of the power that is the picture's", lambda s: s.alpha_bar, y_range=(0, 1)
+    ),
     "signal_rate": View(
         "√ᾱ<sub>t</sub>", "Share of the picture that is left", lambda s: s.alpha_bar.sqrt(), y_range=(0, 1)
     ),

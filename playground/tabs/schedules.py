@@ -1,26 +1,27 @@
-"""Schedules: how fast a picture drowns. Curves of any choice of schedules, and the same picture under each."""
+"""Schedules: how fast a picture drowns. Curves of any choice of schedules, the same picture under each."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import gradio as gr
 import torch
 from PIL import Image
+from torch import Tensor
 
-from playground import drawn, pictures
+from playground import drawn
 from playground.api import endpoint
 from playground.controls import control, errors_shown, safe_image
 from playground.errors import UserError
-from playground.figures import SCHEDULE_VIEWS, numbers, schedule_curves
-from playground.images import to_tensor
+from playground.figures import SCHEDULE_VIEWS, schedule_curves
+from playground.forward import FIRST, chosen_picture, numbers_of
 from playground.jobs import noise_of
 from playground.pictures import PICTURES
 from playground.predictions import q_sample
 from playground.schedules import SCHEDULES, NoiseSchedule, zero_terminal_snr
-from playground.settings import DEFAULTS, shorten
-from playground.widgets.curves import STRIP_SIZE, curves, picture_value, schedules_value
+from playground.settings import DEFAULTS, check, shorten
+from playground.widgets.curves import STRIP_SIZE, curves, schedules_value
+from playground.widgets.scrubber import picture_value
 from playground.words import _
 
 TITLE = _("Schedules")
@@ -28,7 +29,7 @@ TAB = "schedules"
 DRAWN = "custom"
 LABELS = {name: kind.title for name, kind in SCHEDULES.items()}
 KNOBS = [(name, knob) for name, kind in SCHEDULES.items() for knob in kind.knobs if name != DRAWN]
-FIRST = next(iter(PICTURES))
+QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
 
 
 def build(page) -> None:
@@ -36,19 +37,22 @@ def build(page) -> None:
     start = {name: DEFAULTS[name].default for name in ("schedules", "T", "zero_terminal_snr", "points", "seed")}
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
-            first = chosen_schedules(start["schedules"], start["T"], start["zero_terminal_snr"], start["points"])
-            chart = curves(
-                shown(first, start["points"]), "schedules-curves", strip_picture(FIRST, None, start["seed"])
-            )
+            first = chosen(start["schedules"], start["T"], start["zero_terminal_snr"], start["points"])
+            picture = strip_picture(FIRST, None, start["seed"])
+            chart = curves(shown(first, start["points"]), "schedules-curves", picture)
         with gr.Column(elem_classes="lab-controls"):
-            chosen = control(
-                "schedules", TAB, as_=gr.CheckboxGroup, choices=[(LABELS[name], name) for name in SCHEDULES]
-            )
+            titles = [(LABELS[name], name) for name in SCHEDULES]
+            names = control("schedules", TAB, as_=gr.CheckboxGroup, choices=titles)
             T = control("T", TAB)
             zero = control("zero_terminal_snr", TAB)
-            named = control("picture", TAB, as_=gr.Dropdown, choices=list(PICTURES), value=FIRST)
+            named = control(
+                "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
+            )
+            upload = safe_image(
+                label=_("Your picture"), sources=["upload", "clipboard", "webcam"], height=150,
+                elem_id="schedules-upload",
+            )  # fmt: skip
             with gr.Accordion(_("More"), open=False, elem_id="schedules-more"):
-                upload = safe_image(label=_("Your picture"), elem_id="schedules-upload", height=180)
                 seed = control("seed", TAB)
                 groups, sliders = {}, []
                 for name, kind in SCHEDULES.items():
@@ -62,72 +66,66 @@ def build(page) -> None:
         bends: dict[str, dict] = {}
         for (name, knob), value in zip(KNOBS, values, strict=True):
             bends.setdefault(name, {})[knob.name] = value
-        return shown(chosen_schedules(names or (), T, zero, points, bends), points)
+        return shown(chosen(names or (), T, zero, points, bends), points)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    inputs = [chosen, T, zero, points, *sliders]
-    gr.on(
-        [item.change for item in inputs], errors_shown(redraw), inputs, chart, trigger_mode="always_last", **quiet
-    )
-    chosen.change(
+    inputs = [names, T, zero, points, *sliders]
+    changes = [item.change for item in inputs]
+    gr.on(changes, errors_shown(redraw), inputs, chart, trigger_mode="always_last", **QUIET)
+    names.change(
         lambda names: [gr.update(visible=name in (names or ())) for name in groups],
-        chosen, list(groups.values()), **quiet,
+        names, list(groups.values()), **QUIET,
     )  # fmt: skip
     gr.on(
         [named.change, upload.change, seed.change],
         errors_shown(lambda name, image, seed: gr.HTML(picture=strip_picture(name, image, seed))),
-        [named, upload, seed], chart, trigger_mode="always_last", **quiet,
+        [named, upload, seed], chart, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    chart.drawn(errors_shown(drawn_points), None, points, **quiet)
+    upload.upload(lambda: None, None, named, **QUIET)
+    named.input(lambda: None, None, upload, **QUIET)
     endpoint(curves_endpoint, "schedule_curves")
 
 
 def knob_slider(name: str, knob) -> gr.Slider:
-    """A knob of one schedule here, where several schedules that share a knob's name stand side by side."""
+    """A knob of one schedule: here several that share a knob's name stand side by side."""
     label = f"{LABELS[name]}: {knob.label}"
-    return gr.Slider(
-        knob.low, knob.high, knob.default, step=knob.step, label=label, elem_id=f"{TAB}-{name}-{knob.name}"
-    )
-
-
-def drawn_points(event: gr.EventData) -> str:
-    return drawn.write(drawn.read(str(event.points)[:400]))
+    elem_id = f"{TAB}-{name}-{knob.name}"
+    return gr.Slider(knob.low, knob.high, knob.default, step=knob.step, label=label, elem_id=elem_id)
 
 
 # ------------------------------------------------------------------------------------ what is shown
 
 
-def chosen_schedules(
+def chosen(
     names: Sequence[str], T: int, zero: bool, points: str, bends: Mapping[str, Mapping] | None = None
 ) -> dict[str, NoiseSchedule]:
-    """The named schedules, in the order of the registry. `bends`: schedule → knob → value. Raises UserError."""
+    """The named schedules, in the registry's order. `bends`: schedule → knob → value. Raises UserError."""
     if not names:
         raise UserError("Choose at least one schedule.")
     bends = bends or {}
-    for name in bends:
-        if name not in SCHEDULES or not isinstance(bends[name], Mapping):
-            raise UserError("There is no schedule {name}.", name=shorten(name))
+    for name, knobs in bends.items():
+        if name not in SCHEDULES or not isinstance(knobs, Mapping):
+            raise UserError("Knobs are given per schedule; “{name}” is none, or has none.", name=shorten(name))
     made = {}
     for name, kind in SCHEDULES.items():
         if name in names:
-            knobs = {str(key): value for key, value in bends.get(name, {}).items()}
-            schedule = kind.make(T=T, **({"points": points} if name == DRAWN else {}), **knobs)
+            own = {"points": points} if name == DRAWN else {}
+            schedule = kind.make(T=T, **own | dict(bends.get(name, {})))
             made[name] = zero_terminal_snr(schedule) if zero else schedule
     return made
 
 
 def shown(schedules: Mapping[str, NoiseSchedule], points: str) -> dict:
-    """The widget's value. A drawn curve can be bent while it is as drawn (not while it is stretched to ᾱ_T = 0)."""
+    """The widget's value. A drawn curve can be bent while it is as drawn, not while it is stretched to ᾱ_T = 0."""
     own = schedules.get(DRAWN)
     bare = own is not None and torch.equal(own.alpha_bar, drawn.through(drawn.read(points), own.T))
-    return schedules_value(
-        schedules, LABELS, DEFAULTS["t"].default, drawn.fallen(drawn.read(points)) if bare else None
-    )
+    points = drawn.fallen(drawn.read(points)) if bare else None
+    return schedules_value(schedules, LABELS, DEFAULTS["t"].default, points)
 
 
 def strip_picture(name: str | None, image: Image.Image | None, seed: int) -> dict:
-    """The picture of the strips: the person's own where there is one, else the bundled one of that name."""
-    return picture_value(image or pictures.picture(name if name in PICTURES else FIRST), int(seed))
+    """The picture of the strips with its noise: the person's own where there is one, else a bundled one."""
+    x0 = chosen_picture(image, name, STRIP_SIZE)
+    return picture_value(x0, noise_of(check("seed", seed))(x0.shape))
 
 
 # ------------------------------------------------------------------------------------ the endpoint
@@ -143,43 +141,35 @@ def curves_endpoint(
     picture: str,
     image: Image.Image | None = None,
     view: str = "alpha_bar",
-    knobs: dict = {},  # noqa: B006 (read only; the endpoint's default must be plain JSON)
+    knobs: dict = {},  # noqa: B006 (never changed; the endpoint's default must be plain JSON)
     dark: bool = False,
 ) -> tuple[list, dict]:
     """Compare noise schedules.
 
-    Returns one PNG strip per schedule (the picture at ten levels from t = 0 to T), and as JSON the settings used,
-    "figure" (a Plotly figure of `view`: alpha_bar, signal_rate, log_snr, beta or weight) and "numbers" (what is left
-    of the picture at t and at T). `knobs` is {schedule: {knob: value}}; a t beyond T counts as T.
+    Returns a PNG strip per schedule (the picture at ten levels from t = 0 to T), and as JSON the settings
+    used, "figure" (a Plotly figure of `view`: alpha_bar, signal_rate, log_snr, beta or weight) and "numbers"
+    (what is left of the picture at t and at T). `knobs` is {schedule: {knob: value}}; a t beyond T counts as T.
     """
     view = view or "alpha_bar"
     if view not in SCHEDULE_VIEWS:
         raise UserError("View must be one of: {choices}.", choices=", ".join(SCHEDULE_VIEWS))
-    if picture and picture not in PICTURES:
-        raise UserError("Picture must be one of: {choices}.", choices=", ".join(PICTURES))
-    made = chosen_schedules(schedules, T, zero_terminal_snr, points, knobs)
+    made = chosen(schedules, T, zero_terminal_snr, points, knobs)
     t = min(t, T)
-    source = image or pictures.picture(picture or FIRST)
-    strips = [(f"strip-{name}.png", strip(schedule, source, seed)) for name, schedule in made.items()]
+    x0 = chosen_picture(image, picture, STRIP_SIZE)
+    strips = [(f"strip-{name}_T-{T}_seed-{seed}.png", strip(schedule, x0, seed)) for name, schedule in made.items()]
+    numbers = [
+        {"schedule": name, "at_t": numbers_of(each.level(t)), "at_T": numbers_of(each.level(T))}
+        for name, each in made.items()
+    ]
     used = {
         "schedules": list(made), "T": T, "t": t, "points": points, "zero_terminal_snr": zero_terminal_snr,
         "seed": seed, "picture": "" if image else picture or FIRST, "view": view, "knobs": knobs,
     }  # fmt: skip
-    rows = [{"schedule": name, "at_t": left(s, t), "at_T": left(s, T)} for name, s in made.items()]
-    return strips, used | {"numbers": rows, "figure": schedule_curves(made, LABELS, view, dark)}
+    return strips, used | {"numbers": numbers, "figure": schedule_curves(made, LABELS, view, dark)}
 
 
-def left(schedule: NoiseSchedule, t: int) -> dict:
-    """What is left of the picture at t, as JSON; the SNR is None at both ends, where it is infinite."""
-    level = schedule.level(t)
-    names = ("alpha_bar", "signal_rate", "noise_rate", "snr_db")
-    values = (level.alpha_bar, level.signal_rate, level.noise_rate, level.log_snr * 10 / math.log(10))
-    return dict(zip(names, numbers(values), strict=True))
-
-
-def strip(schedule: NoiseSchedule, source: Image.Image, seed: int) -> torch.Tensor:
-    """The picture at ten levels, evenly from t = 0 to T, side by side: (3, n, 10n) in about [−1, 1]."""
-    x0 = to_tensor(source, STRIP_SIZE).double()
+def strip(schedule: NoiseSchedule, x0: Tensor, seed: int) -> Tensor:
+    """x0 (1, 3, n, n) at ten levels, evenly from t = 0 to T, side by side: (3, n, 10n)."""
     eps = noise_of(seed)(x0.shape)
     levels = [schedule.level(round(k * schedule.T / 9)) for k in range(10)]
     return torch.cat([q_sample(x0, level, eps)[0] for level in levels], dim=-1)

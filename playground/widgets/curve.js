@@ -7,7 +7,7 @@
   "use strict";
   const curve = (Lab.curve = {});
 
-  const beta = (a, t) => (a[t - 1] > 0 ? 1 - a[t] / a[t - 1] : 1);
+  const alpha = (a, t) => (a[t - 1] > 0 ? a[t] / a[t - 1] : 0);
   const each = (a, fn) => Float64Array.from(a, (_, t) => fn(t));
 
   /** ᾱ → the values of a view, (T+1,). Not finite where the quantity is not defined: a gap in the line. */
@@ -15,9 +15,9 @@
     alpha_bar: (a) => a,
     signal_rate: (a) => each(a, (t) => Math.sqrt(a[t])),
     log_snr: (a) => each(a, (t) => Math.log(a[t]) - Math.log1p(-a[t])),
-    beta: (a) => each(a, (t) => (t ? beta(a, t) : 0)),
+    beta: (a) => each(a, (t) => (t ? 1 - alpha(a, t) : 0)),
     // λ_t = β_t² / (2σ_t² α_t (1−ᾱ_t)) with σ_t² = β_t: Ho et al. 2020, eq. 12
-    weight: (a) => each(a, (t) => (t ? beta(a, t) / (2 * (1 - beta(a, t)) * (1 - a[t])) : NaN)),
+    weight: (a) => each(a, (t) => (t ? (1 - alpha(a, t)) / (2 * alpha(a, t) * (1 - a[t])) : NaN)),
   };
 
   /** A view's value → ᾱ, for the views in which a curve can be drawn. */
@@ -90,6 +90,26 @@
     for (let t = 0; t < T; t += stride) ts.push(t);
     ts.push(T);
     return ts;
+  };
+
+  /** An interleaved RGB picture of n × n shrunk (or grown) to m × m, each pixel the mean of what it covers. */
+  curve.shrunk = function (x0, n, m) {
+    if (n === m) return x0;
+    const out = new Float32Array(3 * m * m);
+    const cut = (i) => Math.min(n - 1, Math.floor((i * n) / m));
+    for (let y = 0; y < m; y++) {
+      for (let x = 0; x < m; x++) {
+        const [top, bottom, left, right] = [cut(y), Math.max(cut(y) + 1, Math.floor(((y + 1) * n) / m)), cut(x), Math.max(cut(x) + 1, Math.floor(((x + 1) * n) / m))];
+        const sum = [0, 0, 0];
+        for (let j = top; j < bottom; j++) {
+          for (let i = left; i < right; i++) {
+            for (let c = 0; c < 3; c++) sum[c] += x0[3 * (j * n + i) + c];
+          }
+        }
+        for (let c = 0; c < 3; c++) out[3 * (y * m + x) + c] = sum[c] / ((bottom - top) * (right - left));
+      }
+    }
+    return out;
   };
 
   /** The ten levels of a film strip, evenly from t = 0 to T. */

@@ -3,9 +3,11 @@
  * value  {T, t, view, views: [{key, symbol, title, log, range, lines?: Plotly traces}],
  *         series?: [{name, label, light, dark, dash, alpha_bar}],   schedules, whose views are worked out here
  *         points?: [ᾱ, …],                                         the drawn schedule's, when it is among them
- *         sum?: [{symbol, label, value, view}], unit?, note?, table?: {head, rows}}
+ *         sum?: [{symbol, label, value, view}], the bound's terms, each with the view that explains it
+ *         open?: the view to open when this changes, progress?: {done, of, seconds, device}, table?: {title, head, rows}}
  * props  picture {n, x0, eps} for the strips; plotly: address of plotly.min.js
- * events "drawn" {points}: a curve was drawn; "moved" {t}: t came to rest
+ *
+ * A curve drawn by hand is told to the page as the setting `points`, the open view as `view`.
  */
 (function (Lab) {
   "use strict";
@@ -47,7 +49,7 @@
   }
   const plain = (text) => text.replace(/<\/?su[bp]>/g, "");
 
-  Lab.define("curves", function ({ element, props, trigger, watch }) {
+  Lab.define("curves", function ({ element, props, watch }) {
     const $ = (selector) => element.querySelector(selector);
     const box = $(".curves");
     const [plot, over, handles, note] = [$(".plot"), $(".over"), $(".handles"), $(".note")];
@@ -59,8 +61,10 @@
     let lines = []; // what is drawn: {name, label, colour, dash, xs, ys}
     let points = null;
     let picture = null;
+    let opened = null; // value.open, when it was last obeyed
     let t = 0;
     let geometry = null; // {left, top, width, height, range, log} of the plot in CSS pixels
+    let adopted = null; // the other widget's picture in hand
     let edited = 0; // when the drawn curve was last touched here
 
     // ---------------------------------------------------------------- what comes from the server
@@ -80,10 +84,12 @@
       t = Lab.clamp(t, 0, value.T);
       slider.max = value.T;
       slider.value = t;
-      const key = view ? view.key : value.view;
-      view = value.views.find((one) => one.key === key) || value.views[0];
+      const key = view ? view.key : (Lab.settings && Lab.settings.get("view")) || value.view;
+      const open = value.open && value.open !== opened ? (opened = value.open) : key;
+      view = value.views.find((one) => one.key === open) || value.views[0];
       buttons();
       sum();
+      progress();
       table();
       rows();
       draw();
@@ -96,7 +102,15 @@
     function takePicture() {
       const sent = props.picture;
       if (!sent || !sent.n) return;
-      picture = { n: sent.n, x0: Lab.unit(Lab.bytes(sent.x0)), eps: Lab.int16(sent.eps), name: sent.name || "" };
+      picture = { n: sent.n, x0: Lab.unit(Lab.bytes(sent.x0)), eps: Lab.int16(sent.eps) };
+      rows();
+      draw();
+    }
+    /** Another widget's picture (x0 of any size), shrunk to the size of ours; ε stays. */
+    function adopt(other) {
+      if (!other || !picture || other === adopted) return;
+      adopted = other;
+      picture = { ...picture, x0: curve.shrunk(other.x0, other.n, picture.n) };
       rows();
       draw();
     }
@@ -121,10 +135,11 @@
         }
       }
       for (const button of bar.children) button.setAttribute("aria-pressed", String(button.dataset.view === view.key));
-      $(".caption").textContent = Lab.text(view.caption || view.title);
+      $(".caption").textContent = Lab.text(view.caption || view.title, view.values);
     }
     function show(key) {
       view = value.views.find((one) => one.key === key) || view;
+      say("view", view.key);
       buttons();
       sum();
       draw();
@@ -148,7 +163,18 @@
         make("span", "number", part).textContent = term.value === null ? "…" : Lab.number(term.value, 3);
         make("span", "what", part).textContent = Lab.text(term.label);
       });
-      if (value.unit) make("span", "unit", host).textContent = Lab.text(value.unit);
+    }
+
+    function progress() {
+      const { done, of, seconds, device } = value.progress || {};
+      const host = $(".progress");
+      host.hidden = !of;
+      if (!of) return;
+      const bar = host.firstElementChild;
+      bar.hidden = done === of;
+      bar.value = done / of;
+      bar.setAttribute("aria-label", Lab.text("Measured so far"));
+      host.lastElementChild.textContent = Lab.text("{done} of {of} evaluations, {seconds} s on {device}", { done, of, seconds, device });
     }
 
     function table() {
@@ -180,7 +206,7 @@
     function collect() {
       if (view.lines) {
         lines = view.lines.map((line) => ({
-          name: line.meta.name, label: line.name, colour: colour(line.meta), dash: line.line.dash, mode: line.mode, xs: line.x, ys: line.y,
+          name: line.meta.name, label: Lab.text(line.name), colour: colour(line.meta), dash: line.line.dash, mode: line.mode, xs: line.x, ys: line.y,
         }));
         return;
       }
@@ -306,7 +332,7 @@
         dots[i].setAttribute("cx", x);
         dots[i].setAttribute("cy", py(y));
       });
-      box.style.setProperty("--at", `${t / value.T}`);
+      slider.style.setProperty("--share", t / value.T);
       output.textContent = `t = ${t}`;
       if (value.series) now();
       else figures();
@@ -324,7 +350,6 @@
     });
     slider.setAttribute("aria-label", Lab.text("Level t"));
     Lab.slider(slider, (next) => moved(next, true));
-    slider.addEventListener("change", () => trigger("moved", { t }));
     Lab.hear(element, source, (next) => value && moved(next, false));
 
     let pointer = null;
@@ -337,9 +362,7 @@
     over.addEventListener("pointermove", (event) => event.pointerId === pointer && toT(event));
     for (const name of ["pointerup", "pointercancel"]) {
       over.addEventListener(name, (event) => {
-        if (event.pointerId !== pointer) return;
-        pointer = null;
-        trigger("moved", { t });
+        if (event.pointerId === pointer) pointer = null;
       });
     }
     const toT = (event) => moved(((event.clientX - over.getBoundingClientRect().left - geometry.left) / geometry.width) * value.T, true);
@@ -427,8 +450,8 @@
       series.forEach((one, i) => {
         const row = strips.children[i];
         const a = one.a[t];
-        if (row.drawn === a) return;
-        row.drawn = a;
+        if (row.drawn === `${a} ${view.key}`) return;
+        row.drawn = `${a} ${view.key}`;
         const big = row.querySelector(".big");
         const { n, x0, eps } = picture;
         if (big.width !== n) big.width = big.height = n;
@@ -436,7 +459,8 @@
         Lab.forward(big.image.data, x0, eps, Math.sqrt(a), Math.sqrt(1 - a));
         big.getContext("2d", { alpha: false }).putImageData(big.image, 0, 0);
         const words = Lab.text("at t: {share} of the picture, SNR {snr}", { share: Lab.percent(Math.sqrt(a)), snr: Lab.decibels(Lab.snrDb(a)) });
-        row.querySelector(".now").textContent = words;
+        const here = row.querySelector(".now");
+        symbol(here, `${view.symbol} = `).append(`${figureText(lines[i].ys[t])}, ${words}`);
         big.setAttribute("aria-label", `${Lab.text(one.label)}, ${words}`);
       });
     }
@@ -498,6 +522,7 @@
       });
       return grip;
     }
+    const say = (name, value) => window.dispatchEvent(new CustomEvent("lab:set", { detail: { name, value, source: "curves" } }));
     /** The drawn curve takes new points: curve, strip and numbers follow in this frame. */
     const bend = Lab.frame(function (next) {
       points = next;
@@ -507,9 +532,7 @@
       draw();
     });
     function settled() {
-      const text = curve.written(points);
-      window.dispatchEvent(new CustomEvent("lab:set", { detail: { name: "points", value: text } }));
-      trigger("drawn", { points: text });
+      say("points", curve.written(points));
     }
     let soon = 0;
     function settledSoon() {
@@ -525,5 +548,8 @@
     watch("picture", takePicture);
     takePicture();
     take();
+    adopt(Lab.picture);
+    const onPicture = (event) => (element.isConnected ? adopt(event.detail) : window.removeEventListener("lab:picture", onPicture));
+    window.addEventListener("lab:picture", onPicture);
   });
 })(typeof window === "undefined" ? require("./lib.js") : window.Lab);

@@ -1,28 +1,23 @@
 """The curves widget: Plotly figures on the page's clock, and the picture under them on the same axis of t.
 
 It draws either schedules (`schedules_value`: it is sent ᾱ, and works out every view of it, the strips and a
-curve drawn by hand in the page) or finished figures (`figures_value`). Plotly's own script is fetched when the
-first chart appears.
+curve drawn by hand in the page) or finished figures (`figures_value`). Plotly's script is fetched with the first
+chart.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
 from playground.figures import SCHEDULE_STYLES, SCHEDULE_VIEWS, plotly_js
-from playground.images import to_pixels, to_tensor
-from playground.jobs import noise_of
 from playground.schedules import NoiseSchedule
 from playground.widgets import widget
+from playground.widgets.scrubber import encoded
 
 STRIP_SIZE = 64  # pixels a side of each picture in a strip
-EPS_SCALE = 4096  # ε travels as int16 = rint(ε · 4096), see lib.js
 
 
 @lru_cache
@@ -33,12 +28,12 @@ def _plotly_address() -> str:
 
 
 def curves(value: dict | None = None, elem_id: str | None = None, picture: dict | None = None) -> gr.HTML:
-    """The widget. Its event `drawn` carries `points`, the text of a curve drawn by hand."""
-    return widget("curves", value, elem_id, events=("drawn",), plotly=_plotly_address(), picture=picture)
+    """The widget. A curve drawn by hand becomes the page's setting `points`, by the event "lab:set".
 
-
-def _packed(values: np.ndarray, kind: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode("ascii")
+    picture  for the strips, as `scrubber.picture_value` gives it; an event puts out a new one as
+             ``gr.HTML(picture=…)``
+    """
+    return widget("curves", value, elem_id, plotly=_plotly_address(), picture=picture)
 
 
 def schedules_value(
@@ -51,7 +46,7 @@ def schedules_value(
     T = next(iter(schedules.values())).T
     series = [
         {"name": name, "label": labels[name], "light": style.light, "dark": style.dark, "dash": style.dash,
-         "alpha_bar": _packed(schedule.alpha_bar.numpy(), "<f8")}
+         "alpha_bar": encoded(schedule.alpha_bar.numpy())}
         for name, schedule in schedules.items()
         for style in [SCHEDULE_STYLES[name]]
     ]  # fmt: skip
@@ -63,23 +58,17 @@ def schedules_value(
     return {"T": T, "t": t, "view": "alpha_bar", "views": views, "series": series, "points": points}
 
 
-def figure_view(key: str, symbol: str, title: str, figure: dict, caption: str = "") -> dict:
-    """A finished figure (`figures.figure`) as one view of the widget."""
+def figure_view(
+    key: str, symbol: str, title: str, figure: dict, caption: str = "", values: dict | None = None
+) -> dict:
+    """A finished figure (`figures.figure`) as one view of the widget; `values` fill the caption's {names}."""
     axis = figure["layout"]["yaxis"]
     return {
-        "key": key, "symbol": symbol, "title": title, "caption": caption or title, "range": None,
-        "axis": axis["title"]["text"], "log": axis["type"] == "log", "lines": figure["data"],
+        "key": key, "symbol": symbol, "title": title, "caption": caption or title, "values": values or {},
+        "range": None, "axis": axis["title"]["text"], "log": axis["type"] == "log", "lines": figure["data"],
     }  # fmt: skip
 
 
 def figures_value(views: Sequence[dict], T: int, t: int, **more: object) -> dict:
-    """Finished figures over t = 0 … T; `more` as curves.js says: sum, unit, table."""
+    """Finished figures over t = 0 … T; `more` as curves.js says: sum, open, progress, table."""
     return {"T": T, "t": t, "view": views[0]["key"], "views": list(views), **more}
-
-
-def picture_value(picture: Image.Image, seed: int, size: int = STRIP_SIZE) -> dict:
-    """A picture and the noise of a seed, for the strips."""
-    x0 = to_pixels(to_tensor(picture, size))[0]
-    eps = noise_of(seed)((1, 3, size, size))[0].permute(1, 2, 0).numpy()
-    eps = np.rint(eps * EPS_SCALE).clip(-32768, 32767)
-    return {"n": size, "x0": _packed(x0, "u1"), "eps": _packed(eps, "<i2")}

@@ -1,0 +1,75 @@
+"""Objective: the variational bound taken apart for the model at hand, on pictures it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gradio as gr
+from PIL import Image
+
+from playground.api import endpoint
+from playground.assay import NOTE, Assay, assays
+from playground.checkpoints import list_checkpoints
+from playground.controls import control, errors_shown, safe_image
+from playground.objective import VARIANCES
+from playground.schedules import SCHEDULES
+from playground.settings import DEFAULTS, check
+from playground.widgets.curves import curves
+from playground.words import _
+
+TITLE = _("Objective")
+TAB = "objective"
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    variances = [("β̃", "beta_tilde"), ("β", "beta")]
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            schedule = SCHEDULES[DEFAULTS["schedule"].default].make(DEFAULTS["T"].default)
+            chart = curves(Assay(schedule).value(), "objective-curves")
+        with gr.Column(elem_classes="lab-controls"):
+            upload = safe_image(
+                label=_("Your picture, or the bundled ones"), sources=["upload", "clipboard"], height=150,
+                elem_id="objective-upload",
+            )  # fmt: skip
+            with gr.Row(elem_classes="lab-run"):
+                go = gr.Button(_("Measure"), variant="primary", scale=3, min_width=120, elem_id="objective-measure")
+                stop = gr.Button(_("Stop"), scale=1, min_width=70)
+            gr.Markdown(_(NOTE), elem_id="objective-note")
+            variance = gr.Radio(
+                variances, value=VARIANCES[0], label=_("Variance of the model's step"), elem_id="objective-variance"
+            )
+            with gr.Accordion(_("More"), open=False):
+                seed = control("seed", TAB)
+                known = list_checkpoints() or [DEFAULTS["checkpoint"].default]
+                checkpoint = control("checkpoint", TAB, choices=known, visible=len(known) > 1)
+
+    inputs = [upload, seed, variance, checkpoint]
+
+    def measure(request: gr.Request, image, seed, variance, checkpoint) -> Iterator[dict]:
+        for assay in assays(image, check("seed", seed), variance, checkpoint, request.session_hash):
+            yield assay.value()
+
+    run = go.click(
+        errors_shown(measure), inputs, chart, concurrency_limit=64, concurrency_id="runs", **QUIET
+    )
+    stop.click(None, None, None, cancels=[run], api_visibility="private")
+    endpoint(objective_endpoint, "objective")
+
+
+def objective_endpoint(
+    image: Image.Image | None = None,
+    seed: int = DEFAULTS["seed"].default,
+    variance: str = VARIANCES[0],
+    checkpoint: str = DEFAULTS["checkpoint"].default,
+) -> dict:
+    """Take the variational bound of a model apart, on `image` or on the bundled pictures.
+
+    Returns JSON: L_T, L_0 and "steps" (L_{t-1} for t = 0 … T) in bits per dimension, their "total", the mean squared
+    "errors" of x0, eps, v and score at some forty t, the weight lambda_t that L_simple drops, the two coefficients of
+    the posterior mean, and both variances. `variance` of the model's step is beta_tilde or beta.
+    """
+    *_early, assay = assays(image, seed, variance, checkpoint)
+    return assay.report()
