@@ -29,7 +29,6 @@ from .work import Request, Run, Step, Task
 __all__ = ["Engine", "Job", "Run", "Step", "get_engine", "job_for", "timing"]
 log = logging.getLogger(__name__)
 
-UNREAD = 64  # steps a reader may lag behind before its run waits for it
 MAX_LIVE = 512  # pictures in work before newcomers are asked to come back
 STOPPED = "The engine has been stopped. Reload the page."
 
@@ -178,7 +177,7 @@ class Engine:
         for task in self._turns:
             if task.request.closed:
                 self._remove(task)
-            elif task.rows <= room and task.request.outbox.qsize() < UNREAD:
+            elif task.rows <= room and not task.request.full:
                 batch.append(task)
                 room -= task.rows
                 self._turns.serve(task.who, task)

@@ -14,7 +14,7 @@ from .conditioning import Condition
 from .denoiser import NOTHING
 from .errors import UserError
 from .predictions import q_sample
-from .samplers import SAMPLERS, Noise
+from .samplers import SAMPLERS, Noise, count_evaluations
 from .schedules import NoiseSchedule, on_clock, spaced
 
 if TYPE_CHECKING:
@@ -83,5 +83,5 @@ def job_for(
         x = q_sample(start.reshape(x.shape).double(), levels[0], x)
     if schedule is not None:
         levels = on_clock(levels, engine.schedule)
-    questions = round((len(levels) - 1) * entry.evaluations)
+    questions = count_evaluations(sampler, levels, **given)
     return Job(entry.function(x, levels, noise, **given), condition, guidance_scale, steps_hint=questions)

@@ -13,6 +13,8 @@ from .jobs import Job
 from .predictions import Prediction
 from .schedules import Level
 
+UNREAD = 64  # steps a reader may lag behind before its run waits for it
+
 
 @dataclass(frozen=True)
 class Step:
@@ -34,6 +36,11 @@ class Request:
     live: int  # pictures not finished yet
     outbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
     closed: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Its reader lags too far behind: let it catch up."""
+        return self.outbox.qsize() >= max(UNREAD, 2 * self.live)
 
 
 @dataclass(eq=False)
