@@ -194,6 +194,8 @@
       face.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
       label(canvas("x0"), `x0: ${value.picture || Lab.text("your picture")}`);
       label(canvas("eps"), `ε: ${Lab.text("noise of seed {seed}", { seed: value.seed })}`);
+      Lab.picture = { n: state.n, x0 }; // the Schedules tab shows it too
+      window.dispatchEvent(new CustomEvent("lab:picture", { detail: Lab.picture }));
       forget();
       if (alphaBar) {
         drawStrip();
