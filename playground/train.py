@@ -182,9 +182,12 @@ class Trainer:
         for part, module in (("net.", self.net), ("mean.", self.mean)):
             module.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
         moments: dict[int, dict[str, Tensor]] = {}
+        parameters = list(self.net.parameters())
         for key, value in tensors.items():
             if key.startswith("optimiser."):
                 _, index, name = key.split(".")
+                if value.ndim:  # the fused step walks raw memory: moments must lie as their weights do
+                    value = torch.empty_like(parameters[int(index)]).copy_(value)
                 moments.setdefault(int(index), {})[name] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})

@@ -1,0 +1,170 @@
+"""Training: it learns, what it writes loads, and a run that was interrupted ends as one that was not."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from playground import train
+from playground.checkpoints import load
+from playground.data import read_pictures
+from playground.errors import UserError
+from playground.predictions import Prediction, q_sample
+from playground.schedules import SCHEDULES
+from playground.train import Recipe, Trainer
+
+TINY = dict(size=8, dims=(32,), attention=(0,), batch=8, held_out=4, warmup=2, lr=3e-3)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """24 pictures: three colours in four shades, in two styles, with captions."""
+    folder = tmp_path_factory.mktemp("data")
+    rows = []
+    for name, rgb in {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}.items():
+        for k, shade in enumerate((120, 160, 200, 240)):
+            for style in ("plain", "framed", "dotted"):
+                image = Image.new("RGB", (8, 8), tuple(shade * c for c in rgb))
+                if style == "framed":
+                    image.paste("white", (0, 0, 8, 1))
+                image.save(folder / f"{name}-{k}-{style}.png")
+                rows.append({"file_name": f"{name}-{k}-{style}.png", "text": f"{name} {k}", "style": style})
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+def trainer(data, **settings) -> Trainer:
+    return Trainer(Recipe(**TINY | settings), read_pictures(data, 8), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"prediction": "eps", "loss": "l1"}, {"prediction": "x0"}, {"self_condition": True}])
+def test_it_learns(data, settings):
+    run = trainer(data, **settings)
+    losses = [run.train_step(0.0) for _ in range(140)]
+    assert sum(losses[-40:]) < 0.85 * sum(losses[:40])  # without learning: 1 ± 0.05
+
+
+@pytest.mark.parametrize("kind", ["eps", "x0", "v"])
+def test_a_perfect_net_has_no_loss(data, kind):
+    """The target, taken as the net's output, gives back the very picture and noise, so a wrong pair would show."""
+    run = trainer(data, prediction=kind)
+    x0, eps, t, conditions = run.batch()
+    levels = [run.net.schedule.level(float(each)) for each in t]
+    x = q_sample(x0.double(), levels, eps.double())
+    seen = {}
+
+    def forward(given, times, condition, previous):
+        seen.update(x=given, t=times)
+        target = {"eps": eps, "x0": x0, "v": Prediction(x0.double(), eps.double(), levels).v.float()}[kind]
+        return target + 0 * run.net.model.head.weight.sum()  # so that there is something to differentiate
+
+    run.forward = forward
+    assert run.train_step(0.0) < 1e-10
+    torch.testing.assert_close(seen["x"].double(), x, atol=1e-5, rtol=1e-5)
+    assert torch.equal(seen["t"], t.float())
+
+
+def test_every_batch_is_a_function_of_seed_and_step(data):
+    one, two = trainer(data), trainer(data)
+    two.step = one.step = 17
+    for a, b in zip(one.batch(), two.batch(), strict=True):
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+    two.step = 18
+    assert not torch.equal(one.batch()[1], two.batch()[1])
+
+
+def test_conditions_are_dropped_as_often_as_asked(data):
+    run = trainer(data, batch=4000, drop_words=0.0, drop_prompt=0.25, drop_style=0.4)
+    conditions = run.batch()[3]
+    assert sum(not c.words for c in conditions) / 4000 == pytest.approx(0.25, abs=0.03)
+    assert sum(c.style is None for c in conditions) / 4000 == pytest.approx(0.4, abs=0.03)
+    assert {len(c.words) for c in conditions} == {0, 2}
+
+
+def test_learning_rate(data):
+    run = trainer(data, lr=1.0, warmup=10, cooldown=0.5)
+    assert run.learning_rate(0.0) == pytest.approx(0.1)
+    run.step = 50
+    assert run.learning_rate(0.3) == 1.0
+    assert run.learning_rate(0.75) == pytest.approx(0.5)
+    assert run.learning_rate(1.0) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_interrupted_and_resumed_ends_in_the_same_weights(data, tmp_path):
+    whole = trainer(data)
+    for _ in range(6):
+        whole.train_step(0.0)
+    first = trainer(data)
+    for _ in range(3):
+        first.train_step(0.0)
+    first.save(tmp_path / "state.safetensors")
+    second = trainer(data)
+    second.resume(tmp_path / "state.safetensors")
+    assert (second.step, second.images) == (3, 24)
+    for _ in range(3):
+        second.train_step(0.0)
+    for part in ("net", "mean"):
+        for (name, a), b in zip(
+            getattr(whole, part).state_dict().items(), getattr(second, part).state_dict().values(), strict=True
+        ):
+            assert torch.equal(a, b), f"{part}.{name}"
+
+
+def test_a_foreign_state_is_refused(data, tmp_path):
+    state = tmp_path / "state.safetensors"
+    trainer(data).save(state)
+    with pytest.raises(UserError, match="other settings"):
+        trainer(data, lr=1e-4).resume(state)
+    state.write_bytes(state.read_bytes()[:50])
+    with pytest.raises(UserError, match="not a training state"):
+        trainer(data).resume(state)
+
+
+def test_the_command_trains_writes_and_goes_on(data, tmp_path):
+    def command(images, **extra):
+        options = {"size": 8, "dims": 32, "attention": 0, "batch": 8, "held-out": 4} | extra
+        flags = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        call = [sys.executable, "-m", "playground.train", "--data", data, "--out", tmp_path / "mine", "--device", "cpu"]
+        path = str(train.__file__).rsplit("/", 2)[0]
+        return subprocess.run(
+            [*map(str, call), "--images", str(images), *flags], cwd=tmp_path, capture_output=True, text=True,
+            env={"PYTHONPATH": path, "PATH": "", "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    first = command(32)
+    assert first.returncode == 0, first.stderr
+    checkpoint = load(tmp_path / "mine")
+    assert checkpoint.vocabulary.words == ("0", "1", "2", "3", "blue", "green", "red")
+    assert "32 pictures for training, 4 held out" in checkpoint.card
+    with Image.open(next((tmp_path / "runs" / "mine").glob("samples-*.png"))) as grid:
+        assert grid.width == 3 * 8
+    second = command(64)
+    assert "going on from step 4, 32 images" in second.stdout
+    assert json.loads((tmp_path / "runs/mine/log.jsonl").read_text().splitlines()[-1])["images"] == 64
+
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.png").write_text("no picture")
+    bad = tmp_path / "bad"
+    call = subprocess.run(
+        [sys.executable, "-m", "playground.train", "--data", str(bad), "--out", str(tmp_path / "n")],
+        cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": str(train.__file__).rsplit("/", 2)[0], "PATH": ""},
+    )  # fmt: skip
+    assert call.returncode == 1
+    assert "x.png is not a picture" in call.stderr and "Traceback" not in call.stderr
+
+
+def test_estimate_for_self_conditioning_is_x0(data):
+    """With a net that answers rightly, the first guess is the picture."""
+    schedule = SCHEDULES["cosine"].make(T=1000)
+    for kind in ("eps", "x0", "v"):
+        run = trainer(data, prediction=kind)
+        x0, eps, t, _ = run.batch()
+        t = t.clamp(max=900)  # further on, ε tells x0 only within float32's reach
+        alpha_bar = schedule.alpha_bar[t].float()[:, None, None, None]
+        x = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
+        truth = {"eps": eps, "x0": x0, "v": alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x0}[kind]
+        run.forward = lambda *_, truth=truth: truth
+        torch.testing.assert_close(run.estimate_x0(x, t, None, alpha_bar), x0, atol=1e-3, rtol=0)
