@@ -98,8 +98,8 @@ class NoiseSchedule:
     def level(self, t: float) -> Level:
         """The level at t in [0, T]; raises UserError outside.
 
-        Between two whole t it runs straight in log-SNR. In the segments where one end's log-SNR is infinite
-        it runs straight in the angle atan(noise_rate/signal_rate) instead, which is finite everywhere.
+        Between two whole t it runs straight in log-SNR. Where that is infinite at an end, of the first step always
+        and of the last one where ᾱ_T = 0, it runs straight in an angle from that end (see `_angle`).
         """
         t = float(t)
         if not 0 <= t <= self.T:
@@ -108,8 +108,10 @@ class NoiseSchedule:
         if t == low:
             return Level(t, self.alpha_bar[low].item(), self)
         a, b, share = self.log_snr[low].item(), self.log_snr[low + 1].item(), t - low
-        if math.isinf(a) or math.isinf(b):
-            return Level(t, math.cos(_angle(a) + share * (_angle(b) - _angle(a))) ** 2, self)
+        if b == -math.inf:
+            return Level(t, math.sin((1 - share) * _angle(a)) ** 2, self)
+        if a == math.inf:
+            return Level(t, math.cos(share * _angle(-b)) ** 2, self)
         return Level(t, _sigmoid(a + share * (b - a)), self)
 
     def level_at(self, log_snr: float) -> Level:
@@ -124,8 +126,10 @@ class NoiseSchedule:
         if b == log_snr:
             return self.level(low + 1)
         a = self._rising[right]  # level `low` has log-SNR a > log_snr > b, that of level low + 1
-        if math.isinf(a) or math.isinf(b):
-            share = (_angle(log_snr) - _angle(a)) / (_angle(b) - _angle(a))
+        if b == -math.inf:
+            share = 1 - _angle(log_snr) / _angle(a)
+        elif a == math.inf:
+            share = _angle(-log_snr) / _angle(-b)
         else:
             share = (log_snr - a) / (b - a)
         return Level(low + share, _sigmoid(log_snr), self)
@@ -137,9 +141,8 @@ def _sigmoid(log_snr: float) -> float:
 
 
 def _angle(log_snr: float) -> float:
-    """atan(noise_rate/signal_rate): 0 on the clean picture, π/2 on pure noise."""
-    small = math.atan(math.exp(-abs(log_snr) / 2))
-    return small if log_snr > 0 else math.pi / 2 - small
+    """atan(signal_rate/noise_rate), from 0 at pure noise to π/2; of −log_snr, the same from the clean picture."""
+    return math.atan(math.exp(min(log_snr, 1400) / 2))
 
 
 # -------------------------------------------------------------------------------------------- the schedules
@@ -207,9 +210,11 @@ def cosine(T: int, offset: float = 0.008, max_beta: float = 0.999) -> Tensor:
 
 
 def sigmoid_alpha_bar(T: int, gamma_start: float = -3.0, gamma_end: float = 3.0, tau: float = 1.0) -> Tensor:
-    """ᾱ itself a falling sigmoid, rescaled to 1 … 0 and kept above 1e-9: Jabri et al. 2022, appendix B."""
+    """ᾱ itself a falling sigmoid, rescaled to 1 … 0 and kept above 1e-9: Jabri et al. 2022, appendix B. Its flat ends
+    are tilted by 1e-9, so that ᾱ falls at every t."""
     u = torch.sigmoid(_ramp(gamma_start, gamma_end, T + 1) / tau)
-    return ((u[-1] - u) / (u[-1] - u[0])).clamp(1e-9, 1.0)
+    tilt = _ramp(0, 1e-9, T + 1)
+    return torch.minimum(torch.maximum((u[-1] - u) / (u[-1] - u[0]), 2e-9 - tilt), 1 - tilt)
 
 
 def _betas(start: float, end: float) -> tuple[Knob, Knob]:
