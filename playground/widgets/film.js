@@ -54,6 +54,7 @@
         frame.gap = sent.gap ? Lab.bytes(sent.gap) : null;
         lane.keys.push(keyOf(frame, lane.keys));
         lane.frames.push(frame);
+        if (frame.last) lane.steps = frame.step; // some samplers ask less often than they might have
         this.received++;
       }
       if (message.rate) this.rate = message.rate;

@@ -95,6 +95,14 @@ def told(page) -> dict:
     return page.eval_on_selector("#test-player .player", "node => ({...node.dataset})")
 
 
+def press(page, name: str) -> None:
+    """Press a button that makes a run, and wait for that run to open."""
+    before = told(page).get("run")
+    page.get_by_role("button", name=name).click()
+    script = "run => document.querySelector('#test-player .player').dataset.run !== run"
+    page.wait_for_function(script, arg=before)
+
+
 def until(page, state: str) -> dict:
     page.wait_for_function(
         "state => { const d = document.querySelector('#test-player .player').dataset;"
@@ -126,7 +134,7 @@ def test_every_step_is_painted_and_the_pixels_are_exact(lab, latency):
         conditions = {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1}
         session.send("Network.emulateNetworkConditions", conditions)
     lab.asked.clear()
-    lab.get_by_role("button", name="Quick").click()
+    press(lab, "Quick")
     data = until(lab, "done")
     assert data["received"] == data["painted"] == str(STEPS + 1)
     assert data["skipped"] == "0"
@@ -140,7 +148,7 @@ def test_every_step_is_painted_and_the_pixels_are_exact(lab, latency):
 
 
 def test_scrubbing_is_exact_and_asks_nothing_of_the_server(lab):
-    lab.get_by_role("button", name="Quick").click()
+    press(lab, "Quick")
     until(lab, "done")
     lab.asked.clear()
     run = frames(0, STEPS, picture(2))
@@ -158,7 +166,7 @@ def test_scrubbing_is_exact_and_asks_nothing_of_the_server(lab):
 
 
 def test_keyboard_walk(lab):
-    lab.get_by_role("button", name="Quick").click()
+    press(lab, "Quick")
     until(lab, "done")
     level(lab).focus()
     lab.keyboard.press("Home")
@@ -183,7 +191,7 @@ def painted(page, count: int) -> None:
 
 
 def test_stop_keeps_what_has_come_also_from_another_tab(lab):
-    lab.get_by_role("button", name="Slow").click()
+    press(lab, "Slow")
     painted(lab, 5)
     lab.get_by_role("tab", name="Elsewhere").click()
     painted(lab, 10)  # nobody looks, and the run goes on
@@ -196,13 +204,13 @@ def test_stop_keeps_what_has_come_also_from_another_tab(lab):
     assert 10 <= int(later["received"]) < LONG
     assert int(later["received"]) - int(stopped["received"]) <= 3  # what was on its way
     assert (pixels(lab, "x_t") == frames(0, LONG)[int(level(lab).input_value())].x).all()
-    lab.get_by_role("button", name="Quick").click()
+    press(lab, "Quick")
     data = until(lab, "done")
     assert data["run"] != stopped["run"] and data["received"] == str(STEPS + 1)
 
 
 def test_lanes_move_in_lock_step(lab):
-    lab.get_by_role("button", name="Duel").click()
+    press(lab, "Duel")
     until(lab, "done")
     assert lab.locator("#test-player canvas[data-view=x_t]").count() == 2
     level(lab).focus()
@@ -213,7 +221,7 @@ def test_lanes_move_in_lock_step(lab):
 
 
 def test_a_stale_run_does_not_paint_over_a_newer_one(lab):
-    lab.get_by_role("button", name="Quick").click()
+    press(lab, "Quick")
     run = until(lab, "done")["run"]
     lab.evaluate(
         """([run]) => { const host = document.querySelector('#test-player .player').parentElement;
