@@ -64,19 +64,19 @@
     if (alphaBar === 1) return Lab.text("The clean picture.");
     if (db > 10) return Lab.text("A little grain.");
     if (db > 0) return Lab.text("More picture than noise.");
-    if (db > -10) return Lab.text("More noise than picture.");
-    if (db > -25) return Lab.text("Only the large shapes are left.");
+    if (db > -12) return Lab.text("More noise than picture.");
+    if (db > -22) return Lab.text("Only the large shapes are left.");
     return Lab.text("To the eye, pure noise.");
   }
 
-  /** The opening: clean to noise and back to where the page starts, slowly. t of `ms` since its start, or null at its end. */
+  /** The opening: clean to noise and back to `home`, slowly. t of `ms` since its start, or null at its end. */
   function opening(ms, T, home) {
     const out = 4200;
     const back = 2600;
     const ease = (u) => u * u * (3 - 2 * u);
     if (ms < out) return Math.round(T * ease(ms / out));
     if (ms < out + back) return Math.round(T + (home - T) * ease((ms - out) / back));
-    return null;
+    return ms < out + back + 200 ? home : null;
   }
 
   function start({ element, props, server, watch }) {
@@ -97,7 +97,7 @@
     $(".curve figcaption").textContent = Lab.text("What is left of the picture");
     $(".histogram figcaption").textContent = Lab.text("Values of x_t against N(0, 1)");
     $(".once").textContent = Lab.text("What does the U-Net see in this?");
-    $(".ask label span").textContent = Lab.text("Follow");
+    $(".ask label span").textContent = Lab.text("Live");
     $(".walk").textContent = Lab.text("Walk there step by step");
 
     const termNames = {
