@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from playground.engine import Engine
 from playground.errors import UserError
 from playground.figures import STYLES, Line, figure, numbers
 from playground.images import to_tensor
@@ -32,7 +33,6 @@ from playground.objective import (
     reverse_variance,
 )
 from playground.pictures import PICTURES, picture
-from playground.runs import engine_for
 from playground.schedules import NoiseSchedule
 from playground.widgets.curves import figure_view, figures_value
 
@@ -191,15 +191,14 @@ class Assay:
 
 
 def assays(
-    image: Image.Image | None, seed: int, variance: str, checkpoint: str, who: object = None
+    engine: Engine, image: Image.Image | None, seed: int, variance: str, who: object = None
 ) -> Iterator[Assay]:
-    """Measures a checkpoint on `image`, or on the bundled pictures: one Assay, yielded as it fills.
+    """Measures the engine's model on `image`, or on the bundled pictures: one Assay, yielded as it fills.
 
     who: as in `Engine.run`. Raises UserError.
     """
     if variance not in VARIANCES:
         raise UserError("The variance must be one of: {choices}.", choices=", ".join(VARIANCES))
-    engine = engine_for(checkpoint)
     schedule = engine.schedule
     reverse = reverse_variance(schedule, variance)
     pictures = [image] if image is not None else [picture(name, engine.size) for name in PICTURES]
@@ -207,7 +206,7 @@ def assays(
     truths = truths if engine.channels == 3 else [x0.mean(dim=1, keepdim=True) for x0 in truths]
     levels = [schedule.level(t) for t in probe(schedule)]
     settings = {
-        "checkpoint": checkpoint, "seed": seed, "variance": variance, "T": schedule.T,
+        "checkpoint": engine.checkpoint.name, "seed": seed, "variance": variance, "T": schedule.T,
         "pictures": ["yours"] if image is not None else list(PICTURES),
     }  # fmt: skip
     assay = Assay(schedule, variance, settings, of=len(truths) * len(levels), device=str(engine.device))

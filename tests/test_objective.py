@@ -40,7 +40,7 @@ def normal(x, mean, variance):
     return torch.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
 
 
-@pytest.mark.parametrize("mean1, var1, mean2, var2", [(0.0, 1.0, 0.0, 1.0), (0.3, 0.5, -0.2, 2.0), (1.0, 2.0, 0.0, 0.1)])
+@pytest.mark.parametrize("mean1, var1, mean2, var2", [(0.0, 1.0, 0.0, 1.0), (0.3, 0.5, -0.2, 2.0), (1, 2, 0, 0.1)])
 def test_kl_of_normals_is_the_integral_it_stands_for(mean1, var1, mean2, var2):
     x = torch.linspace(-20, 20, 400_001, dtype=f64)
     p, q = normal(x, mean1, var1), normal(x, mean2, var2)
@@ -57,7 +57,8 @@ def test_posterior_coefficients_are_those_of_the_posterior(name):
     for t in (1, 2, 25, 50):
         mean, variance = posterior(x0, x, schedule, t)
         assert torch.allclose(of_x0[t] * x0 + of_x[t] * x, mean, atol=1e-14)
-        assert reverse_variance(schedule)[t].item() == pytest.approx(variance if t > 1 else posterior(x0, x, schedule, 2)[1])
+        variance = variance if t > 1 else posterior(x0, x, schedule, 2)[1]
+        assert reverse_variance(schedule)[t].item() == pytest.approx(variance)
     assert of_x0[1] == 1 and of_x[1] == 0  # at t = 1 the posterior is x0 itself
 
 
@@ -198,7 +199,8 @@ def test_probe_covers_the_schedule(name, T):
 @pytest.mark.parametrize("T", [1, 2, 1000])
 def test_no_signal_at_T_breaks_nothing(T):
     schedule = zero_terminal_snr(SCHEDULES["linear"].make(T))
-    errors = [error(torch.ones(1, 4), torch.zeros(1, 4), schedule.level(t), nothing(schedule, t)) for t in probe(schedule)]
+    x0, x = torch.ones(1, 4), torch.zeros(1, 4)
+    errors = [error(x0, x, schedule.level(t), nothing(schedule, t)) for t in probe(schedule)]
     terms = bound(schedule, mean_errors(errors), 0.0, 1.0)
     assert terms.steps.isfinite().all() and terms.total >= terms.decoder > 0
 

@@ -49,27 +49,33 @@ def build(page) -> None:
     inputs = [upload, seed, variance, checkpoint]
 
     def measure(request: gr.Request, image, seed, variance, checkpoint) -> Iterator[dict]:
-        for assay in assays(image, check("seed", seed), variance, checkpoint, request.session_hash):
+        engine = page.engine(checkpoint)
+        for assay in assays(engine, image, check("seed", seed), variance, request.session_hash):
             yield assay.value()
 
     run = go.click(
         errors_shown(measure), inputs, chart, concurrency_limit=64, concurrency_id="runs", **QUIET
     )
     stop.click(None, None, None, cancels=[run], api_visibility="private")
-    endpoint(objective_endpoint, "objective")
+    endpoint(endpoint_of(page), "objective")
 
 
-def objective_endpoint(
-    image: Image.Image | None = None,
-    seed: int = DEFAULTS["seed"].default,
-    variance: str = VARIANCES[0],
-    checkpoint: str = DEFAULTS["checkpoint"].default,
-) -> dict:
-    """Take the variational bound of a model apart, on `image` or on the bundled pictures.
+def endpoint_of(page):
+    """What `/objective` does on this page."""
 
-    Returns JSON: L_T, L_0 and "steps" (L_{t-1} for t = 0 … T) in bits per dimension, their "total", the mean squared
-    "errors" of x0, eps, v and score at some forty t, the weight lambda_t that L_simple drops, the two coefficients of
-    the posterior mean, and both variances. `variance` of the model's step is beta_tilde or beta.
-    """
-    *_early, assay = assays(image, seed, variance, checkpoint)
-    return assay.report()
+    def objective(
+        image: Image.Image | None = None,
+        seed: int | None = None,
+        variance: str = VARIANCES[0],
+        checkpoint: str | None = None,
+    ) -> dict:
+        """Take the variational bound of a model apart, on `image` or on the bundled pictures.
+
+        Returns JSON: L_T, L_0 and "steps" (L_{t-1} for t = 0 to T) in bits per dimension, their "total", the mean
+        squared "errors" of x0, eps, v and score at some forty t, the weight lambda_t that L_simple drops, the two
+        coefficients of the posterior mean, and both variances. `variance` of the model's step is beta_tilde or beta.
+        """
+        *_early, assay = assays(page.engine(checkpoint), image, seed, variance)
+        return assay.report()
+
+    return objective

@@ -65,6 +65,7 @@
     let t = 0;
     let geometry = null; // {left, top, width, height, range, log} of the plot in CSS pixels
     let adopted = null; // the other widget's picture in hand
+    let received = ""; // the picture that the server sent last
     let edited = 0; // when the drawn curve was last touched here
 
     // ---------------------------------------------------------------- what comes from the server
@@ -102,7 +103,10 @@
     function takePicture() {
       const sent = props.picture;
       if (!sent || !sent.n) return;
-      picture = { n: sent.n, x0: Lab.unit(Lab.bytes(sent.x0)), eps: Lab.int16(sent.eps) };
+      if (sent.x0 !== received) adopted = null; // another picture, not only another noise
+      received = sent.x0;
+      const x0 = adopted ? curve.shrunk(adopted.x0, adopted.n, sent.n) : Lab.unit(Lab.bytes(sent.x0));
+      picture = { n: sent.n, x0, eps: Lab.int16(sent.eps) };
       rows();
       draw();
     }
@@ -434,7 +438,7 @@
         context.putImageData(image, k * n, 0);
       });
       const end = one.a[value.T];
-      row.querySelector(".left").textContent = Lab.text("left at T: {share} of the picture, SNR {snr}", {
+      row.querySelector(".left").textContent = Lab.text("left at T: {share}, SNR {snr}", {
         share: Lab.percent(Math.sqrt(end)), snr: Lab.decibels(Lab.snrDb(end)),
       });
       canvas.setAttribute("aria-label", Lab.text("{schedule}: the picture at ten levels from t = 0 to {T}", { schedule: Lab.text(one.label), T: value.T }));
@@ -458,10 +462,10 @@
         big.image = big.image && big.image.width === n ? big.image : Lab.pixels(n);
         Lab.forward(big.image.data, x0, eps, Math.sqrt(a), Math.sqrt(1 - a));
         big.getContext("2d", { alpha: false }).putImageData(big.image, 0, 0);
-        const words = Lab.text("at t: {share} of the picture, SNR {snr}", { share: Lab.percent(Math.sqrt(a)), snr: Lab.decibels(Lab.snrDb(a)) });
+        const words = Lab.text("{share} of the picture, SNR {snr}", { share: Lab.percent(Math.sqrt(a)), snr: Lab.decibels(Lab.snrDb(a)) });
         const here = row.querySelector(".now");
         symbol(here, `${view.symbol} = `).append(`${figureText(lines[i].ys[t])}, ${words}`);
-        big.setAttribute("aria-label", `${Lab.text(one.label)}, ${words}`);
+        big.setAttribute("aria-label", `${Lab.text(one.label)}, t ${t}: ${words}`);
       });
     }
 
