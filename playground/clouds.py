@@ -1,8 +1,8 @@
 """Point clouds in the plane: the 2-D twin of a folder of pictures, small enough to see all of q_t at once.
 
-A cloud is a mixture of equal round Gaussians, so its score, its ideal denoiser and its density at every level are exact
-(`playground.exact.mixture`). Every cloud has mean 0 and variance 1 per axis on average, as N(0, 1) has, so q_t keeps its
-size at all t and only its shape dissolves.
+A cloud is a mixture of equal round Gaussians, so its score, its ideal denoiser and its density at every level are
+exact (`playground.exact.mixture`). Every cloud but a drawn one has mean 0 and variance 1 per axis on average, as
+N(0, 1) has, so q_t keeps its size at all t and only its shape dissolves.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ EXTENT = 3.2  # the page shows [−EXTENT, EXTENT]²
 MOST_POINTS = 200
 MOST_PARTICLES = 2000
 MOST_NUMBERS = 180_000  # of a trace sent to the page: 720 kB as float32, under 1 MB as base64
+MOST_WORK = 600_000  # evaluations × particles of a run: a few seconds
 DRAWN_STD = 0.12
 
 
@@ -32,7 +33,6 @@ class Cloud:
     """K equally likely round Gaussians N(points[k], std²): `points` is (K, 2) float64."""
 
     name: str
-    title: str
     points: Tensor
     std: float
 
@@ -78,7 +78,8 @@ def spiral() -> tuple[Tensor, float]:
 
 def rings() -> tuple[Tensor, float]:
     """Two circles, one in the other; the outer one has the more points, so both are equally dense."""
-    return torch.cat([_curve(2 * math.pi * torch.arange(n, dtype=torch.float64) / n, r) for n, r in ((60, 1.0), (25, 0.42))]), 0.05
+    circles = ((60, 1.0), (25, 0.42))  # points, radius
+    return torch.cat([_curve(2 * math.pi * torch.arange(n, dtype=torch.float64) / n, r) for n, r in circles]), 0.05
 
 
 def grid() -> tuple[Tensor, float]:
@@ -87,24 +88,23 @@ def grid() -> tuple[Tensor, float]:
     return torch.cartesian_prod(side, side), 0.14
 
 
-SHAPES: dict[str, tuple[str, Callable[[], tuple[Tensor, float]]]] = {
-    "moons": ("Two moons", moons),
-    "spiral": ("Spiral", spiral),
-    "rings": ("Rings", rings),
-    "grid": ("Grid of Gaussians", grid),
+SHAPES: dict[str, Callable[[], tuple[Tensor, float]]] = {
+    "moons": moons,
+    "spiral": spiral,
+    "rings": rings,
+    "grid": grid,
 }
 DRAWN = "draw"  # the name of the cloud a person draws
 
 
 def cloud(name: str, points: Sequence[Sequence[float]] = ()) -> Cloud:
-    """The cloud `name`; for "draw" the one made of `points`, up to MOST_POINTS pairs within ±EXTENT. Raises UserError."""
+    """The cloud `name`; for "draw" that of `points`, up to MOST_POINTS pairs within ±EXTENT. Raises UserError."""
     if name == DRAWN:
-        return Cloud(DRAWN, "Drawn points", checked_points(points), DRAWN_STD)
+        return Cloud(DRAWN, checked_points(points), DRAWN_STD)
     if name not in SHAPES:
         choices = ", ".join([*SHAPES, DRAWN])
         raise UserError("There is no point cloud called “{name}”; choose one of {choices}.", name=name, choices=choices)
-    title, make = SHAPES[name]
-    return Cloud(name, title, *_standard(*make()))
+    return Cloud(name, *_standard(*SHAPES[name]()))
 
 
 def checked_points(points: object) -> Tensor:
@@ -112,8 +112,8 @@ def checked_points(points: object) -> Tensor:
     if not isinstance(points, list | tuple) or len(points) > MOST_POINTS:
         raise UserError("Points must be a list of at most {most} pairs of numbers.", most=MOST_POINTS)
     for pair in points:
-        pairs = isinstance(pair, list | tuple) and len(pair) == 2
-        if not pairs or any(isinstance(v, bool) or not isinstance(v, int | float) or not abs(v) <= EXTENT for v in pair):
+        numbers = isinstance(pair, list | tuple) and [type(v) in (int, float) and abs(v) <= EXTENT for v in pair]
+        if numbers != [True, True]:
             raise UserError("Each point must be two numbers between -{extent} and {extent}.", extent=EXTENT)
     return torch.tensor(points, dtype=torch.float64).reshape(-1, 2)
 
@@ -136,9 +136,13 @@ def trace(points: Cloud, schedule: NoiseSchedule, *, sampler: str = "ddim", step
           seed: int = 7, particles: int = 300, knobs: dict | None = None) -> Trace:
     """Particles from N(0, 1) to the cloud by `SAMPLERS[sampler]` and the exact denoiser.
 
-    A frame is the state at a level: the last query made there, since a corrector asks about a level more than once, and
-    midpoints between levels are no frames. Particle k is the same in any company. Long runs are thinned to MOST_NUMBERS.
+    A frame is the state at a level: the last query made there, since a corrector asks about a level more than once,
+    and midpoints between levels are no frames. Particle k is the same in any company. Long runs are thinned to
+    MOST_NUMBERS. Raises UserError for too much work (MOST_WORK), or steps that the schedule can't have.
     """
+    entry, knobs = SAMPLERS[sampler], knobs or {}
+    if steps * entry.evaluations * knobs.get("corrections", 1) * particles > MOST_WORK:
+        raise UserError("So many steps with so many particles would take too long; take fewer of either.")
     generator = torch.Generator().manual_seed(seed)
 
     def noise(shape: Sequence[int]) -> Tensor:
@@ -154,7 +158,7 @@ def trace(points: Cloud, schedule: NoiseSchedule, *, sampler: str = "ddim", step
         evaluations += 1
         seen[level.t] = x
 
-    end = run(SAMPLERS[sampler].function(start, levels, noise, **(knobs or {})), points.denoise, record)
+    end = run(entry.function(start, levels, noise, **knobs), points.denoise, record)
     seen[levels[-1].t] = end
     index = [i for i, level in enumerate(levels) if level.t in seen]
     most = max(2, MOST_NUMBERS // (2 * particles))

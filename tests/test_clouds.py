@@ -125,11 +125,11 @@ def test_a_particle_is_the_same_in_any_company(name):
 
 def test_a_long_run_is_thinned_to_what_the_page_can_take_and_keeps_its_ends():
     made, schedule = cloud("grid"), SCHEDULES["cosine"].make(400)
-    run = trace(made, schedule, sampler="ddim", steps=400, particles=1000)
+    run = trace(made, schedule, steps=400, particles=1000)
     assert run.paths.numel() <= MOST_NUMBERS and run.paths.numel() * 4 * 4 / 3 < 1_000_000
     assert run.index[0] == 0 and run.index[-1] == 400 and run.evaluations == 400
     assert len(run.levels) == len(run.index) == len(run.paths)
-    whole = trace(made, schedule, sampler="ddim", steps=400, particles=10).paths
+    whole = trace(made, schedule, steps=400, particles=10).paths
     torch.testing.assert_close(run.paths[1, :10], whole[run.index[1]])
 
 
@@ -140,6 +140,13 @@ def test_a_long_run_is_thinned_to_what_the_page_can_take_and_keeps_its_ends():
 def test_a_bad_drawing_is_refused_with_a_sentence(points):
     with pytest.raises(UserError, match="[Pp]oint"):
         cloud(DRAWN, points)
+
+
+def test_too_much_work_is_refused_before_it_is_done():
+    made, schedule = cloud("moons"), SCHEDULES["cosine"].make(1000)
+    for asked in ({"particles": 2000}, {"sampler": "langevin", "particles": 100, "knobs": {"corrections": 20}}):
+        with pytest.raises(UserError, match="fewer"):
+            trace(made, schedule, steps=1000, **asked)
 
 
 def test_an_unknown_cloud_is_refused_with_the_choices():

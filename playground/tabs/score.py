@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from playground.api import endpoint
-from playground.clouds import DRAWN, EXTENT, SHAPES, Cloud, Trace, cloud, trace
+from playground.clouds import DRAWN, EXTENT, Cloud, Trace, cloud, trace
 from playground.controls import control, errors_shown
 from playground.errors import UserError
 from playground.forward import FIRST, chosen_picture, schedule_of
@@ -25,6 +25,13 @@ TITLE = _("Score")
 TAB = "score"
 PICTURE_SIZE = 64
 BENDS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}  # of any schedule
+TITLES = {
+    "moons": _("Two moons"),
+    "spiral": _("Spiral"),
+    "rings": _("Rings"),
+    "grid": _("Grid of Gaussians"),
+    DRAWN: _("Draw your own"),
+}
 NO_DRAWING = {"points": [], "stamp": 0}
 TEAL, ORANGE = (94, 190, 180), (217, 72, 15)
 
@@ -35,7 +42,7 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-stage"):
             view = field(view_of({}, NO_DRAWING), elem_id="score-field")
         with gr.Column(elem_classes="lab-controls"):
-            shapes = [(title, name) for name, (title, _make) in SHAPES.items()] + [("Draw your own", DRAWN)]
+            shapes = [(title, name) for name, title in TITLES.items()]
             made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=shapes)}
             made |= sampler_controls(TAB, guided=False)
             made["seed"] = control("seed", TAB)

@@ -20,7 +20,7 @@ ASSETS = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
 
 
 def field(value: dict | None = None, elem_id: str | None = None) -> gr.HTML:
-    """The widget; its value is what `field_value` gives. Its event `drawn` carries a person's points and their stamp."""
+    """The widget; its value is what `field_value` gives. Its event `drawn` brings a person's points and their stamp."""
     step_size = next(knob for knob in SAMPLERS["langevin"].knobs if knob.name == "step_size")
     limits = {"low": step_size.low, "high": step_size.high}
     return widget("field", value, elem_id, events=("drawn",), katex=_katex(), step_size=limits)
@@ -44,8 +44,9 @@ def field_value(
     stamp    of the drawing that the points are, so that an answer to an older one is passed over
     """
     x0, eps = cloud.sample(SHOWN_POINTS, seed) if len(cloud.points) else torch.zeros(2, 0, 2)
+    about = {"name": cloud.name, "std": cloud.std, "stamp": stamp}
     return {
-        "cloud": {"name": cloud.name, "title": cloud.title, "points": cloud.points.tolist(), "std": cloud.std, "stamp": stamp},
+        "cloud": about | {"points": cloud.points.tolist()},
         "alpha_bar": encoded(schedule.alpha_bar.numpy()),
         "seed": seed,
         "step_size": step_size,

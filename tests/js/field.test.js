@@ -1,10 +1,11 @@
 "use strict";
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const Field = require("../../playground/widgets/field.js");
+const Field = require("../../playground/widgets/mixture.js");
 const { cases } = require("./field.fixture.json");
 
-const close = (have, want, tolerance, what) => assert.ok(Math.abs(have - want) <= tolerance * (1 + Math.abs(want)), `${what}: ${have}, not ${want}`);
+const close = (have, want, tolerance, what) =>
+  assert.ok(Math.abs(have - want) <= tolerance * (1 + Math.abs(want)), `${what}: ${have}, not ${want}`);
 const single = (std) => Field.mixture([0.4, -0.7], std);
 
 test("log-density, score, ε̂ and x̂0 are those of the Python package", () => {
@@ -35,12 +36,18 @@ test("x is √ᾱ x̂0 + √(1−ᾱ) ε̂, and the score −ε̂/√(1−ᾱ)",
 
 test("the density on the grid is the density of its pixels, and the whole of it is 1", () => {
   for (const alphaBar of [0.98, 0.5, 0.01]) {
-    const mix = Field.mixture(cases[0].points, cases[0].std), size = 96, h = (2 * Field.EXTENT) / size;
+    const mix = Field.mixture(cases[0].points, cases[0].std),
+      size = 96,
+      h = (2 * Field.EXTENT) / size;
     const q = Field.density(mix, alphaBar, size);
     let sum = 0;
     for (const v of q) sum += v * h * h;
     close(sum, 1, 0.01, "the mass in the picture"); // N(0, 1) has 0.27 % of itself outside
-    for (const [i, j] of [[48, 48], [10, 70], [61, 33]]) {
+    for (const [i, j] of [
+      [48, 48],
+      [10, 70],
+      [61, 33],
+    ]) {
       const s = Field.at(mix, alphaBar, (i + 0.5) * h - Field.EXTENT, Field.EXTENT - (j + 0.5) * h);
       close(q[j * size + i], Math.exp(s.logq), 1e-4, `pixel ${i}, ${j}`);
     }
@@ -48,13 +55,19 @@ test("the density on the grid is the density of its pixels, and the whole of it 
 });
 
 test("a contour of a Gaussian is a circle that holds its share of the probability", () => {
-  const std = 0.3, mix = single(std), size = 128, q = Field.density(mix, 1, size), shares = [0.2, 0.5, 0.8, 0.95];
+  const std = 0.3,
+    mix = single(std),
+    size = 128,
+    q = Field.density(mix, 1, size),
+    shares = [0.2, 0.5, 0.8, 0.95];
   const { levels } = Field.massLevels(q, shares);
   levels.forEach((level, k) => {
     const want = std * Math.sqrt(-2 * Math.log(1 - shares[k])); // P(r < R) = 1 − exp(−R²/2σ²)
     let pieces = 0;
     Field.contour(q, size, level, (x1, y1) => {
-      const h = (2 * Field.EXTENT) / size, x = (x1 + 0.5) * h - Field.EXTENT - 0.4, y = Field.EXTENT - (y1 + 0.5) * h + 0.7;
+      const h = (2 * Field.EXTENT) / size,
+        x = (x1 + 0.5) * h - Field.EXTENT - 0.4,
+        y = Field.EXTENT - (y1 + 0.5) * h + 0.7;
       close(Math.hypot(x, y), want, 0.02, `radius for ${shares[k]}`);
       pieces++;
     });
@@ -63,27 +76,40 @@ test("a contour of a Gaussian is a circle that holds its share of the probabilit
 });
 
 test("a contour of two touching bumps closes, saddles too", () => {
-  const mix = Field.mixture([-0.5, -0.5, 0.5, 0.5], 0.42), size = 32, q = Field.density(mix, 1, size), ends = new Map();
+  const mix = Field.mixture([-0.5, -0.5, 0.5, 0.5], 0.42),
+    size = 32,
+    q = Field.density(mix, 1, size),
+    ends = new Map();
   const { levels } = Field.massLevels(q, [0.3, 0.5, 0.6, 0.7, 0.9]);
   for (const level of levels) {
     ends.clear();
     Field.contour(q, size, level, (...p) => {
-      for (const key of [`${p[0].toFixed(6)},${p[1].toFixed(6)}`, `${p[2].toFixed(6)},${p[3].toFixed(6)}`]) ends.set(key, (ends.get(key) || 0) + 1);
+      for (const key of [`${p[0].toFixed(6)},${p[1].toFixed(6)}`, `${p[2].toFixed(6)},${p[3].toFixed(6)}`])
+        ends.set(key, (ends.get(key) || 0) + 1);
     });
     assert.ok(ends.size > 8 && [...ends.values()].every((n) => n === 2), "each end of a piece meets one other");
   }
 });
 
 test("the normal numbers are normal, and the seed's", () => {
-  const one = Field.normals(7), two = Field.normals(7), three = Field.normals(8), xs = Array.from({ length: 20000 }, one);
+  const one = Field.normals(7),
+    two = Field.normals(7),
+    three = Field.normals(8),
+    xs = Array.from({ length: 20000 }, one);
   assert.deepEqual(xs.slice(0, 50), Array.from({ length: 50 }, two));
   assert.notEqual(xs[0], three());
   const moment = (p) => xs.reduce((s, x) => s + x ** p, 0) / xs.length;
-  close(moment(1), 0, 0.03, "mean"); close(moment(2), 1, 0.04, "variance"); close(moment(4), 3, 0.08, "fourth moment");
+  close(moment(1), 0, 0.03, "mean");
+  close(moment(2), 1, 0.04, "variance");
+  close(moment(4), 3, 0.08, "fourth moment");
 });
 
 test("a Langevin step is x + δ·score + √(2δ)z with δ = step · (1 − ᾱ)", () => {
-  const mix = Field.mixture(cases[0].points, cases[0].std), ab = 0.6, z = [0.3, -1.2], xs = [0.5, 1.1], s = Field.at(mix, ab, 0.5, 1.1);
+  const mix = Field.mixture(cases[0].points, cases[0].std),
+    ab = 0.6,
+    z = [0.3, -1.2],
+    xs = [0.5, 1.1],
+    s = Field.at(mix, ab, 0.5, 1.1);
   let i = 0;
   Field.langevin(mix, ab, xs, 0.2, () => z[i++]);
   close(xs[0], 0.5 + 0.08 * s.sx + 0.4 * 0.3, 1e-12, "x");
@@ -91,7 +117,10 @@ test("a Langevin step is x + δ·score + √(2δ)z with δ = step · (1 − ᾱ)
 });
 
 test("Langevin settles at the spread that its step size gives a Gaussian: v / (1 − δ/2v)", () => {
-  const mix = single(0.5), ab = 0.4, normal = Field.normals(1), xs = Float64Array.from({ length: 4000 }, normal);
+  const mix = single(0.5),
+    ab = 0.4,
+    normal = Field.normals(1),
+    xs = Float64Array.from({ length: 4000 }, normal);
   const v = Field.rates(mix, ab).variance;
   for (const step of [0.1, 0.5]) {
     for (let k = 0; k < 120; k++) Field.langevin(mix, ab, xs, step, normal);
