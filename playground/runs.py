@@ -36,7 +36,7 @@ class Lane:
 
     settings: dict
     job: Job
-    label: str = ""
+    label: str | tuple[str, dict] = ""  # as it stands, or (a label of film.js, its values)
     note: str = ""
     unknown: tuple[str, ...] = ()  # words of the prompt that the model does not know
     truth: tuple[Tensor, Tensor] | None = None  # (x0, ε) it was started from, each (C, H, W)
@@ -83,7 +83,7 @@ def engine_for(checkpoint: object = None, device: object = None) -> Engine:
 def lane_for(
     engine: Engine,
     values: Mapping[str, object],
-    label: str = "",
+    label: str | tuple[str, dict] = "",
     note: str = "",
     start: Tensor | None = None,
     noise: Noise | None = None,

@@ -18,6 +18,7 @@ from playground.runtimes import available_devices
 from playground.settings import check
 from playground.tabs.sampling import (
     QUIET,
+    first_look,
     more_controls,
     prompt_controls,
     run_row,
@@ -47,7 +48,7 @@ def build(page) -> None:
             with gr.Column(visible=False, elem_classes="lab-group") as own:
                 image = safe_image(
                     label=_("Your picture"),
-                    height=180,
+                    height=140,
                     elem_id="denoise-image",
                     sources=["upload", "clipboard", "webcam"],
                     buttons=[],
@@ -65,7 +66,7 @@ def build(page) -> None:
                 inputs["steered"] = gr.Checkbox(False, label=_("Use the prompt"), elem_id="denoise-steered")
             with gr.Column(elem_classes="lab-group") as words:
                 inputs |= prompt_controls("denoise")
-            inputs["seed"] = control("seed", "denoise")
+            inputs["seed"] = control("seed", "denoise", info=None)
             go, stop = run_row(_("Denoise"))
             inputs |= sampler_controls("denoise")
             inputs |= more_controls("denoise")
@@ -90,7 +91,7 @@ def build(page) -> None:
     )
     run = stream([go.click, inputs["prompt"].submit], prepared, inputs, view, corner)
     stop_on(stop, [run], ID)
-    view.ready(errors_shown(lambda: example()), None, view, **QUIET)
+    first_look(view, prepared)
     endpoint(with_knobs(denoise), "denoise")
 
 
@@ -109,18 +110,6 @@ def prepared(values: Mapping[str, object], who: object = None) -> Live:
 def as_channels(x: torch.Tensor, channels: int) -> torch.Tensor:
     """(1, 3, H, W) as (1, `channels`, H, W): grey is the mean of the colours."""
     return x if x.shape[1] == channels else x.mean(dim=1, keepdim=True)
-
-
-_example: dict[str, dict] = {}
-
-
-def example() -> dict:
-    """A finished run of the current model, for who has not pressed anything yet."""
-    run = prepared({})
-    name = run.engine.checkpoint.name
-    if name not in _example:
-        _example[name] = run.whole(example=True)
-    return _example[name]
 
 
 def compare_devices(checkpoint: str) -> str:

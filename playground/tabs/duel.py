@@ -20,6 +20,7 @@ from playground.tabs.denoise import as_channels
 from playground.tabs.generate import answer
 from playground.tabs.sampling import (
     QUIET,
+    first_look,
     more_controls,
     prompt_controls,
     run_row,
@@ -62,7 +63,8 @@ def build_samplers() -> None:
             view = player(ID)
         with gr.Column(elem_classes="lab-controls"):
             inputs = prompt_controls("duel")
-            inputs["seed"] = control("seed", "duel")
+            inputs["seed"] = control("seed", "duel", info=None)
+            go, stop = run_row(_("Compare"))
             inputs["lanes"] = gr.Slider(2, 4, 2, step=1, label=_("Lanes"), elem_id="duel-lanes")
             groups = []
             for k, lane in enumerate(LANES):
@@ -101,7 +103,6 @@ def build_samplers() -> None:
                     queue=False,
                     **QUIET,
                 )
-            go, stop = run_row(_("Compare"))
             inputs |= more_controls("duel")
             corner = ReceiptCorner("duel")
     inputs["lanes"].change(
@@ -118,6 +119,7 @@ def build_samplers() -> None:
         return duel(values, lanes, who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], ID)
+    first_look(view, lambda values: duel(values, LANES[:2]))
 
 
 def build_editing() -> None:
@@ -128,7 +130,7 @@ def build_editing() -> None:
             inputs = {
                 "image": safe_image(
                     label=_("Your picture"),
-                    height=180,
+                    height=140,
                     elem_id="edit-image",
                     sources=["upload", "clipboard", "webcam"],
                     buttons=[],
@@ -138,13 +140,13 @@ def build_editing() -> None:
             names = [(name.capitalize(), name) for name in pictures.PICTURES]
             inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=names, value="cat")
             inputs |= prompt_controls("edit")
-            inputs["seed"] = control("seed", "edit")
+            inputs["seed"] = control("seed", "edit", info=None)
+            go, stop = run_row(_("Edit"))
             strengths = [
                 gr.Slider(0, 1, value, step=0.05, label=_("Strength"), elem_id=f"edit-strength-{k + 1}")
                 for k, value in enumerate(STRENGTHS)
             ]
             inputs |= {f"strength{k}": slider for k, slider in enumerate(strengths)}
-            go, stop = run_row(_("Edit"))
             inputs |= {name: control(name, "edit") for name in ("steps", "guidance_scale")}
             inputs |= more_controls("edit")
             corner = ReceiptCorner("edit", picture=inputs["image"])
@@ -154,6 +156,7 @@ def build_editing() -> None:
         return editing(values, image, [values[f"strength{k}"] for k in range(len(STRENGTHS))], who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
+    first_look(view, lambda values: editing(values, pictures.picture("cat"), STRENGTHS))
 
 
 def has_eta(sampler: str) -> bool:
@@ -183,7 +186,10 @@ def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequenc
         raise UserError("Give one to eight strengths; you gave {count}.", count=len(strengths))
     start = as_channels(to_tensor(image, engine.size), engine.channels)
     strengths = [check("strength", strength) for strength in strengths]
-    lanes = [lane_for(engine, {**values, "strength": s}, f"strength {s:g}", start=start) for s in strengths]
+    lanes = [
+        lane_for(engine, {**values, "strength": s}, ("strength", {"strength": f"{s:g}"}), start=start)
+        for s in strengths
+    ]
     return Live(engine, lanes, curve="error", who=who)
 
 

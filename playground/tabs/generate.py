@@ -9,13 +9,14 @@ import gradio as gr
 import torch
 
 from playground.api import endpoint
-from playground.controls import control, errors_shown
+from playground.controls import control
 from playground.jobs import noise_of
 from playground.runs import Lane, Live, engine_for, lane_for
 from playground.samplers import Noise
 from playground.settings import check
 from playground.tabs.sampling import (
     QUIET,
+    first_look,
     more_controls,
     prompt_controls,
     run_row,
@@ -61,7 +62,7 @@ def build(page) -> None:
     ]
     stop_on(stop, runs, ID)
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
-    view.ready(errors_shown(lambda: example()), None, view, **QUIET)
+    first_look(view, pictures)
     endpoint(with_knobs(generate), "generate")
     endpoint(with_knobs(interpolate), "interpolate")
 
@@ -71,7 +72,11 @@ def pictures(values: Mapping[str, object], who: object = None) -> Live:
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     seed, count = check("seed", values.get("seed")), check("count", values.get("count"))
     seeds = [(seed + k) % (MAX_SEED + 1) for k in range(count)]
-    return Live(engine, [lane_for(engine, {**values, "seed": s}, f"seed {s}") for s in seeds], who=who)
+    return Live(engine, [lane_for(engine, {**values, "seed": s}, seed_label(s)) for s in seeds], who=who)
+
+
+def seed_label(seed: int) -> tuple[str, dict]:
+    return "seed", {"seed": seed}
 
 
 def guidance_pair(values: Mapping[str, object], who: object = None) -> Live:
@@ -80,8 +85,8 @@ def guidance_pair(values: Mapping[str, object], who: object = None) -> Live:
     scale = check("guidance_scale", values.get("guidance_scale"))
     scale = scale if scale > 1 else check("guidance_scale", None)
     lanes = [
-        lane_for(engine, {**values, "guidance_scale": 1.0}, "without guidance", "w = 1"),
-        lane_for(engine, {**values, "guidance_scale": scale}, "with guidance", f"w = {scale:g}"),
+        lane_for(engine, {**values, "guidance_scale": 1.0}, ("unguided", {}), "w = 1"),
+        lane_for(engine, {**values, "guidance_scale": scale}, ("guided", {}), f"w = {scale:g}"),
     ]
     return Live(engine, lanes, curve="apart", who=who)
 
@@ -93,7 +98,7 @@ def interpolation(values: Mapping[str, object], count: int = BETWEEN, who: objec
     lanes: list[Lane] = []
     for k in range(count):
         share = k / max(1, count - 1)
-        label = f"seed {seed}" if k == 0 else f"seed {other}" if share == 1 else f"{share:.0%}"
+        label = seed_label(seed) if k == 0 else seed_label(other) if share == 1 else f"{share:.0%}"
         lane = lane_for(engine, {**values, "seed": seed}, label, noise=noise_between(seed, other, share))
         lane.settings |= {"other_seed": other, "share": round(share, 4)}
         lanes.append(lane)
@@ -127,18 +132,6 @@ def slerp(a: torch.Tensor, b: torch.Tensor, share: float) -> torch.Tensor:
     if angle < 1e-6:
         return a + share * (b - a)
     return (math.sin((1 - share) * angle) * a + math.sin(share * angle) * b) / math.sin(angle)
-
-
-_example: dict[str, dict] = {}
-
-
-def example() -> dict:
-    """A finished run of the current model, for who has not pressed anything yet."""
-    run = pictures({})
-    name = run.engine.checkpoint.name
-    if name not in _example:
-        _example[name] = run.whole(example=True)
-    return _example[name]
 
 
 def answer(run: Live) -> tuple[list, dict]:

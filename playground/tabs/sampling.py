@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import threading
 from collections.abc import Callable, Sequence
 
 import gradio as gr
@@ -148,6 +149,25 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
     )
     corner.follow(event)
     return event
+
+
+def first_look(view: gr.HTML, prepare: Callable) -> None:
+    """Before anybody has pressed anything, the player shows the finished run `prepare({})` of the current model.
+
+    It is made once, when the first visitor opens the tab.
+    """
+    made: dict[str, dict] = {}
+    making = threading.Lock()
+
+    def example() -> dict:
+        live = prepare({})
+        name = live.engine.checkpoint.name
+        with making:
+            if name not in made:
+                made[name] = live.whole(example=True)
+        return made[name]
+
+    view.ready(errors_shown(example), None, view, **QUIET)
 
 
 def stop_on(button: gr.Button, events: Sequence, elem_id: str) -> None:

@@ -17,8 +17,11 @@
       const entry = about && about[sampler];
       if (!entry) return;
       const nfe = Lab.evaluations(entry.evaluations, steps, scale);
-      const key = nfe > entry.evaluations * steps ? "{nfe} evaluations a picture, two a step: guidance asks twice." : "{nfe} evaluations a picture.";
-      line.textContent = `${Lab.text(key, { nfe })} ${entry.paper}.`;
+      const said =
+        scale === 0 || scale === 1
+          ? Lab.text("{nfe} evaluations a picture.", { nfe })
+          : Lab.text("{nfe} evaluations a picture: guidance asks twice at each step.", { nfe });
+      line.textContent = `${said} ${entry.paper}.`;
     }
     watch("value", show);
     show();

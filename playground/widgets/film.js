@@ -16,6 +16,14 @@
   }
   const compare = (a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] - b[0]);
 
+  /** What a lane may be called, but for the names of samplers. */
+  const LABELS = {
+    seed: (values) => Lab.text("seed {seed}", values),
+    strength: (values) => Lab.text("strength {strength}", values),
+    unguided: () => Lab.text("without guidance"),
+    guided: () => Lab.text("with guidance"),
+  };
+
   /** Root mean square difference of two pictures in bytes, in the model's units (a range of 2). */
   Lab.apart = function (a, b) {
     let sum = 0;
@@ -35,7 +43,8 @@
       this.start = start;
       this.size = start.size;
       this.truth = start.truth && { x0: Lab.bytes(start.truth.x0), eps: Lab.bytes(start.truth.eps) };
-      this.lanes = start.lanes.map((lane) => ({ ...lane, frames: [], keys: [], at: -1, curve: [] }));
+      const label = (lane) => (Array.isArray(lane.label) ? LABELS[lane.label[0]](lane.label[1]) : lane.label);
+      this.lanes = start.lanes.map((lane) => ({ ...lane, label: label(lane), frames: [], keys: [], at: -1, curve: [] }));
       this.places = []; // [frame of lane 0, frame of lane 1, …]; −1 where a lane begins at less noise than this
       this.leads = []; // which lane's step each place is
       this.rate = null;

@@ -12,12 +12,12 @@ Lab.define("player", function (ui) {
   const id = props.ident; // the component's elem_id: in the page, the nearest id is one of Gradio's own
 
   const VIEWS = {
-    x_t: { label: "x<sub>t</sub>", name: "noisy picture", said: "x_t" },
-    x0_hat: { label: "x̂<sub>0</sub>", name: "the model’s guess", said: "x̂0" },
-    eps_hat: { label: "ε̂", name: "noise it sees", said: "ε̂" },
-    eps: { label: "ε", name: "noise that was added", said: "ε" },
-    error: { label: "|ε̂ − ε|", name: "its error, 0 to 2", said: "|ε̂ − ε|" },
-    x0: { label: "x<sub>0</sub>", name: "the picture", said: "x0" },
+    x_t: { label: "x<sub>t</sub>", name: Lab.text("noisy picture"), said: "x_t" },
+    x0_hat: { label: "x̂<sub>0</sub>", name: Lab.text("the model’s guess"), said: "x̂0" },
+    eps_hat: { label: "ε̂", name: Lab.text("noise it sees"), said: "ε̂" },
+    eps: { label: "ε", name: Lab.text("noise that was added"), said: "ε" },
+    error: { label: "|ε̂ − ε|", name: Lab.text("its error, 0 to 2"), said: "|ε̂ − ε|" },
+    x0: { label: "x<sub>0</sub>", name: Lab.text("the picture"), said: "x0" },
   };
   const SPEEDS = [1, 2, 5, 10, 20, 60, 240];
   const LAG = 240; // a live run is painted step by step; only more than this many waiting are taken several a frame
@@ -123,7 +123,7 @@ Lab.define("player", function (ui) {
     slot.shown = null;
     slot.canvas.dataset.view = name;
     slot.label.innerHTML = `<span class="lab-math">${VIEWS[name].label}</span> `;
-    slot.label.append(node("span", "words", Lab.text(VIEWS[name].name)));
+    slot.label.append(node("span", "words", VIEWS[name].name));
   }
 
   /** The views beside the large one: all of them for one lane, two for a few, none for many. */
@@ -159,7 +159,7 @@ Lab.define("player", function (ui) {
       const button = node("button");
       button.type = "button";
       button.innerHTML = `<span class="lab-math">${VIEWS[name].label}</span>`;
-      button.title = Lab.text(VIEWS[name].name);
+      button.title = VIEWS[name].name;
       button.setAttribute("aria-label", `${VIEWS[name].said}: ${button.title}`);
       button.setAttribute("aria-pressed", String(name === view));
       button.dataset.name = name;
@@ -213,7 +213,7 @@ Lab.define("player", function (ui) {
   }
 
   function describe(name, lane, frame) {
-    const parts = [`${VIEWS[name].said}, ${Lab.text(VIEWS[name].name)}`];
+    const parts = [`${VIEWS[name].said}, ${VIEWS[name].name}`];
     if (film.lanes.length > 1) parts.push(lane.label);
     parts.push(`t ${Math.round(frame.t)}`, `SNR ${Lab.decibels(Lab.snrDb(frame.ab))}`);
     if (frame.error != null) parts.push(Lab.text("model error {error}", { error: Lab.number(frame.error, 2) }));
@@ -221,27 +221,27 @@ Lab.define("player", function (ui) {
   }
 
   function caption(lane, frame) {
-    const key = film.start.curve === "apart" ? "{step}/{steps} · {nfe} evaluations" : "{step}/{steps}";
-    return Lab.text(key, { step: frame.step, steps: lane.steps, nfe: frame.nfe });
+    const steps = `${frame.step}/${lane.steps}`;
+    return film.start.curve === "apart" ? `${steps} · ${Lab.text("{nfe} evaluations", { nfe: frame.nfe })}` : steps;
   }
 
   function numbers() {
     const frame = film.leader(place);
     const lane = film.lanes[film.leads[place]];
     const rows = [
-      ["step", `${frame.step} / ${lane.steps}`],
+      [Lab.text("step"), `${frame.step} / ${lane.steps}`],
       ["t", Lab.number(frame.t, Number.isInteger(frame.t) ? 0 : 1)],
       ["SNR", Lab.decibels(Lab.snrDb(frame.ab))],
     ];
-    if (film.truth) rows.push(["error", frame.error == null ? "–" : Lab.number(frame.error, 2)]);
-    if (film.rate) rows.push(["steps/s", Lab.number(film.rate, film.rate < 10 ? 1 : 0)]);
-    if (film.start.device) rows.push(["on", film.start.device]);
+    if (film.truth) rows.push([Lab.text("error"), frame.error == null ? "–" : Lab.number(frame.error, 2)]);
+    if (film.rate) rows.push([Lab.text("steps/s"), Lab.number(film.rate, film.rate < 10 ? 1 : 0)]);
+    if (film.start.device) rows.push([Lab.text("on"), film.start.device]);
     const list = $(".numbers");
     while (list.childNodes.length > rows.length) list.lastChild.remove();
     rows.forEach(([name, value], k) => {
       const row = list.childNodes[k] || list.appendChild(node("div"));
       if (!row.firstChild) row.append(node("dt"), node("dd"));
-      if (row.dataset.name !== name) row.firstChild.textContent = Lab.text((row.dataset.name = name));
+      if (row.dataset.name !== name) row.firstChild.textContent = row.dataset.name = name;
       row.lastChild.textContent = value;
     });
   }
@@ -307,9 +307,9 @@ Lab.define("player", function (ui) {
   // ------------------------------------------------------------------ curve
 
   const ABOUT = {
-    error: "Model error: root mean square of ε̂ − ε",
-    change: "How much the guess x̂0 changes from step to step",
-    apart: "How far x̂0 is from the first lane, at the same noise",
+    error: Lab.text("Model error: root mean square of ε̂ − ε"),
+    change: Lab.text("How much the guess x̂0 changes from step to step"),
+    apart: Lab.text("How far x̂0 is from the first lane, at the same noise"),
   };
 
   function drawCurve() {
@@ -322,7 +322,7 @@ Lab.define("player", function (ui) {
     const xTicks = ticks(Math.max(1, most - 1), width < 500 ? 4 : 8);
     const frame = { x: [0, Math.max(1, most - 1)], y: [0, top], xTicks, yTicks: [0, top / 1.08] };
     const format = (value, axis) => (axis === "x" ? timeAt(value) : Lab.number(value, 2));
-    chart = Lab.chart(host, { ...frame, width, height: 96, margin: { l: 34, r: 10, t: 6, b: 18 }, label: Lab.text(ABOUT[film.start.curve]), format });
+    chart = Lab.chart(host, { ...frame, width, height: 96, margin: { l: 34, r: 10, t: 6, b: 18 }, label: ABOUT[film.start.curve], format });
     chart.onDrag((x) => scrub(Math.round(x)));
     line();
     legend();
@@ -346,7 +346,7 @@ Lab.define("player", function (ui) {
   }
 
   function legend() {
-    const parts = [node("span", "", Lab.text(ABOUT[film.start.curve]))];
+    const parts = [node("span", "", ABOUT[film.start.curve])];
     if (film.lanes.length > 1 && film.lanes.length <= 4) {
       film.lanes.forEach((lane, k) => {
         if (film.start.curve === "apart" && !k) return;
@@ -467,7 +467,7 @@ Lab.define("player", function (ui) {
     player.classList.toggle("playing", Boolean(playing));
     for (const button of player.querySelectorAll(".transport button")) button.disabled = !ready;
     range.disabled = !ready;
-    $(".play").setAttribute("aria-label", Lab.text(playing ? "Pause" : "Play"));
+    $(".play").setAttribute("aria-label", playing ? Lab.text("Pause") : Lab.text("Play"));
   }
 
   function say(text) {
@@ -506,8 +506,8 @@ Lab.define("player", function (ui) {
   $(".back").onclick = () => step(-1);
   $(".forward").onclick = () => step(1);
   $(".play").onclick = () => (playing ? halt() : play());
-  for (const [name, text] of [[".first", "To the first step"], [".back", "One step back"], [".forward", "One step on"]]) {
-    $(name).setAttribute("aria-label", Lab.text(text));
+  for (const [name, text] of [[".first", Lab.text("To the first step")], [".back", Lab.text("One step back")], [".forward", Lab.text("One step on")]]) {
+    $(name).setAttribute("aria-label", text);
   }
   player.setAttribute("aria-label", Lab.text("The run, step by step"));
   range.setAttribute("aria-label", Lab.text("Step of the run"));

@@ -81,7 +81,8 @@ def opening(
 
     Args:
         size: side of the pictures in pixels.
-        lanes: one dict each: `label`, `note` (small print), `steps` (questions it will ask).
+        lanes: one dict each: `label` (text, or a label of film.js and its values), `note` (small print), `steps`
+            (questions it will ask).
         curve: "change" of x̂0 a step, "error" of ε̂, or how far lanes are "apart".
         truth: (x0, ε), each (C, H, W), where the run starts from a known picture.
         example: plays by itself once when it has arrived, but for those who ask for less motion.

@@ -31,6 +31,7 @@
     let words = [];
     let vocabulary = new Set();
     let box = null;
+    let settled = null; // what the box held when it got the focus: nothing to complete in that
 
     /** The prompt's own box: another component, found by its id. */
     function input() {
@@ -38,7 +39,10 @@
       box = document.querySelector(`#${props.value.box} :is(textarea, input)`);
       if (box) {
         box.addEventListener("input", show);
-        box.addEventListener("focus", show);
+        box.addEventListener("focus", () => {
+          settled = box.value;
+          show();
+        });
         box.addEventListener("keydown", (event) => {
           if (event.key !== "ArrowDown" || !chips.firstChild) return;
           event.preventDefault();
@@ -55,6 +59,7 @@
       target.dispatchEvent(new Event("input", { bubbles: true }));
       target.dispatchEvent(new Event("change", { bubbles: true }));
       if (more) target.focus();
+      settled = text;
       show();
     }
 
@@ -69,7 +74,8 @@
     function show() {
       if (!props.value || !input()) return;
       const text = box.value;
-      const found = Lab.completions(text, words);
+      const typing = document.activeElement === box && text !== settled;
+      const found = typing ? Lab.completions(text, words) : [];
       const made = found.length
         ? found.map((word) => chip(word, () => write(text.replace(/[\p{L}\p{N}]+$/u, word) + " ", true)))
         : (props.value.examples || []).filter((example) => example !== text).map((example) => chip(example, () => write(example)));
