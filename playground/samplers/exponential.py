@@ -23,9 +23,10 @@ def _held(x: Tensor, here: Level, there: Level, x0: Tensor) -> Tensor:
     return shrink * x + (there.signal_rate - shrink * here.signal_rate) * x0
 
 
-def _ratio(before: Level, here: Level, there: Level) -> float:
-    """r = (λ_here − λ_before)/(λ_there − λ_here), the last step's length in this step's."""
-    return (here.log_snr - before.log_snr) / (there.log_snr - here.log_snr)
+def _carried_on(last: Tensor, before: Level, x0: Tensor, here: Level, there: Level) -> Tensor:
+    """x̂0 half-way from here to there, on the straight line in λ through the last two: x̂0 + (x̂0 − last)/(2r) with r the
+    length of the last step in this one's."""
+    return last.lerp(x0, 1 + (there.log_snr - here.log_snr) / (here.log_snr - before.log_snr) / 2)
 
 
 def dpmpp_2m(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
@@ -37,7 +38,7 @@ def dpmpp_2m(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
     for here, there in pairwise(levels):
         guess = x0 = (yield x, here).x0
         if before and there.alpha_bar < 1:
-            guess = x0 + (x0 - last) / (2 * _ratio(before, here, there))
+            guess = _carried_on(last, before, x0, here, there)
         x = _held(x, here, there, guess)
         before, last = here, x0
     return x
@@ -52,7 +53,7 @@ def dpmpp_2s(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
         if begin and there.alpha_bar < 1:
             start, x_start, x0_start = begin
             r = 1 - (there.log_snr - here.log_snr) / (there.log_snr - start.log_snr)
-            x, begin = _held(x_start, start, there, x0_start + (x0 - x0_start) / (2 * r)), None
+            x, begin = _held(x_start, start, there, x0_start.lerp(x0, 1 / (2 * r))), None
         else:
             begin = here, x, x0
             x = _held(x, here, there, x0)
@@ -68,7 +69,7 @@ def dpmpp_2m_sde(x: Tensor, levels: Sequence[Level], noise: Noise, *, eta: float
     for here, there in pairwise(levels):
         guess = x0 = (yield x, here).x0
         if before and there.alpha_bar < 1:
-            guess = x0 + (x0 - last) / (2 * _ratio(before, here, there))
+            guess = _carried_on(last, before, x0, here, there)
         q = there.sigma / here.sigma
         x = there.noise_rate / here.noise_rate * q**eta * x + there.signal_rate * (1 - q ** (1 + eta)) * guess
         if eta > 0 and there.alpha_bar < 1:
@@ -85,17 +86,17 @@ def unipc(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
         guess = x0 = (yield x, here).x0
         if past:
             before, x_before, last = past[0]
-            corrected = last + (x0 - last) / 2
+            corrected = last.lerp(x0, 0.5)
             if past[1:]:
                 h = (here.log_snr - before.log_snr) / 2
                 b1 = -1 / h - 1 / math.expm1(-h)  # the moments of e^(−λ) over the step: ½ and ⅓ for small h
                 b2 = -2 * b1 / h - 1 / math.expm1(-h)
-                r = _ratio(past[1][0], before, here)
+                r = (before.log_snr - past[1][0].log_snr) / 2 / h
                 back = (b1 - b2) / (1 + r)
                 corrected = last + back / r * (last - past[1][2]) + (b1 - back) * (x0 - last)
             x = _held(x_before, before, here, corrected)
             if number < len(levels):
-                guess = x0 + (x0 - last) / (2 * _ratio(before, here, there))
+                guess = _carried_on(last, before, x0, here, there)
         past = [(here, x, x0), *past[:1]]
         x = _held(x, here, there, guess)
     return x
