@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import atexit
 import logging
-import math
 import threading
 import time
 from collections.abc import Sequence
 
 import torch
 
+from . import zerogpu
 from .checkpoints import load
-from .denoiser import UNetDenoiser, clipped, guided
+from .denoiser import UNetDenoiser
 from .errors import UserError
 from .jobs import Job, job_for
 from .predictions import Prediction
 from .runtimes import choose_device, cpu_quota
-from .schedules import Level
 from .turns import Turns
-from .work import Request, Run, Step, Task
+from .work import Request, Run, Step, Task, answers, begin
 
 __all__ = ["Engine", "Job", "Run", "Step", "get_engine", "job_for", "timing"]
 log = logging.getLogger(__name__)
@@ -81,17 +80,13 @@ class Engine:
             UserError: at once where the queue is full; while iterating where this request failed.
         """
         request = Request(live=len(jobs))
-        tasks = []
-        for number, job in enumerate(jobs):
-            try:
-                tasks.append(Task(request if who is None else who, request, number, job, *next(job.sampler)))
-            except StopIteration as end:  # nothing to ask: the picture is what it was
-                done = end.value[0]
-                belief = Prediction(done, torch.zeros_like(done), clean := Level(0.0, 1.0))
-                request.outbox.put(Step(number, 0, 0, clean, done, belief, done))
-                request.live -= 1
-            except Exception as error:
-                raise _sentence(error) from error
+        try:
+            tasks, steps = begin(jobs, request if who is None else who, request)
+        except Exception as error:
+            raise _sentence(error) from error
+        for step in steps:
+            request.outbox.put(step)
+        request.live = len(tasks)
         if not tasks:
             request.outbox.put(None)
             return Run(request, self._read, self._forget)
@@ -193,17 +188,7 @@ class Engine:
         """Every task with the answer to its question. Where a batch fails (memory, a job that doesn't fit) it is
         halved, so that only a task that fails by itself is lost."""
         try:
-            limits = [1.0 if task.job.clip else math.inf for task in batch]
-            denoise = guided(self._denoise, [task.job.guidance_scale for task in batch])
-            denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64)[:, None, None, None])
-            seen = denoise(
-                torch.cat([task.x for task in batch]),
-                [task.level for task in batch],
-                [task.job.condition for task in batch],
-            )
-            # Copies, so that a step that is kept does not keep the whole batch alive.
-            rows = [(seen.x0[k : k + 1].clone(), seen.eps[k : k + 1].clone()) for k in range(len(batch))]
-            return [(task, Prediction(*row, task.level)) for task, row in zip(batch, rows, strict=True)]
+            return list(zip(batch, answers(self._denoise, batch), strict=True))
         except Exception as error:
             if len(batch) == 1:
                 self._fail(batch[0], error)
@@ -213,19 +198,12 @@ class Engine:
 
     def _advance(self, task: Task, answer: Prediction) -> None:
         """Sends a sampler its answer, and the reader the step that this was."""
-        index, level, x, final = task.index, task.level, task.x[0], None
         try:
-            task.x, task.level = task.job.sampler.send(answer)
-            task.index += 1
-        except StopIteration as end:
-            final = end.value[0]
-            if not final.isfinite().all():
-                return self._fail(task, UserError("This run grew beyond all bounds: guide it less."))
+            step = task.advance(answer)
         except Exception as error:
             return self._fail(task, error)
-        belief = Prediction(answer.x0[0], answer.eps[0], level)
-        task.request.outbox.put(Step(task.number, index, task.job.steps_hint, level, x, belief, final))
-        if final is not None:
+        task.request.outbox.put(step)
+        if step.final is not None:
             with self._change:
                 self._remove(task)
             self._pictures += 1
@@ -269,10 +247,12 @@ _loading = threading.Lock()
 
 def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
     """The process's one engine for a checkpoint on a device. Raises UserError where either is missing."""
-    key = (str(name), str(choose_device(device)))
+    borrowed = zerogpu.present() and device != "cpu"
+    key = (str(name), "zerogpu" if borrowed else str(choose_device(device)))
     with _loading:
         if key not in _engines:
-            _engines[key] = Engine(load(name), key[1], warm=True)
+            engine = Engine(load(name), "cpu" if borrowed else key[1], warm=True)
+            _engines[key] = zerogpu.Borrowing(engine, str(name)) if borrowed else engine
         return _engines[key]
 
 

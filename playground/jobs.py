@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import pickle
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from .denoiser import NOTHING
 from .errors import UserError
 from .predictions import q_sample
 from .samplers import SAMPLERS, Noise, count_evaluations
-from .schedules import NoiseSchedule, on_clock, spaced
+from .schedules import Level, NoiseSchedule, on_clock, spaced
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -23,19 +24,53 @@ if TYPE_CHECKING:
 
 @dataclass
 class Job:
-    """One picture on its way: a sampler whose state is (1, C, H, W) float64 on the CPU."""
+    """One picture on its way: a sampler whose state is (1, C, H, W) float64 on the CPU.
+
+    A job with a recipe can be pickled, to be run in another process, as long as it has not been started.
+    """
 
     sampler: Generator
     condition: Condition = NOTHING
     guidance_scale: float = 1.0
     clip: bool = True
     steps_hint: int | None = None  # questions the sampler will ask, for progress; None where it can't be said
+    recipe: tuple | None = None  # (name of the sampler, x, levels, noise, knobs)
+
+    def __getstate__(self) -> dict:
+        if self.recipe is None:
+            raise pickle.PicklingError("a job without a recipe stays where it is")
+        name, x, *rest = self.recipe
+        return vars(self) | {"sampler": None, "recipe": (name, x.numpy(), *rest)}
+
+    def __setstate__(self, state: dict) -> None:
+        name, x, levels, noise, knobs = state["recipe"]
+        recipe = (name, torch.from_numpy(x), levels, noise, knobs)
+        vars(self).update(state, sampler=started(*recipe), recipe=recipe)
 
 
-def noise_of(seed: int) -> Callable[[Sequence[int]], Tensor]:
+def started(name: str, x: Tensor, levels: Sequence[Level], noise: Noise, knobs: dict) -> Generator:
+    """A sampler by name, at x (1, C, H, W)."""
+    return SAMPLERS[name].function(x, levels, noise, **knobs)
+
+
+class SeededNoise:
     """noise(shape) → float64 CPU tensor of standard normal draws, the same for the same seed everywhere."""
-    generator = torch.Generator().manual_seed(int(seed))
-    return lambda shape: torch.randn(tuple(shape), generator=generator).double()
+
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(int(seed))
+
+    def __call__(self, shape: Sequence[int]) -> Tensor:
+        return torch.randn(tuple(shape), generator=self.generator).double()
+
+    def __getstate__(self) -> dict:
+        return {"state": self.generator.get_state().numpy()}
+
+    def __setstate__(self, state: dict) -> None:
+        self.generator = torch.Generator()
+        self.generator.set_state(torch.from_numpy(state["state"]))
+
+
+noise_of = SeededNoise
 
 
 def job_for(
@@ -84,4 +119,5 @@ def job_for(
     if schedule is not None:
         levels = on_clock(levels, engine.schedule)
     questions = count_evaluations(sampler, levels, **given)
-    return Job(entry.function(x, levels, noise, **given), condition, guidance_scale, steps_hint=questions)
+    recipe = (sampler, x, levels, noise, given)
+    return Job(started(*recipe), condition, guidance_scale, steps_hint=questions, recipe=recipe)

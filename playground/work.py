@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from .denoiser import evaluations
+from .denoiser import Denoiser, clipped, evaluations, guided
+from .errors import UserError
 from .jobs import Job
 from .predictions import Prediction
 from .schedules import Level
@@ -62,6 +65,61 @@ class Task:
     @property
     def rows_left(self) -> int:
         return self.rows * max(1, (self.job.steps_hint or 20) - self.index)
+
+    def advance(self, answer: Prediction) -> Step:
+        """Sends the sampler its answer; gives the step that this was.
+
+        Raises:
+            UserError: the picture came out with numbers that are none. And whatever the sampler raises.
+        """
+        index, level, x, final = self.index, self.level, self.x[0], None
+        try:
+            self.x, self.level = self.job.sampler.send(answer)
+            self.index += 1
+        except StopIteration as end:
+            final = end.value[0]
+            if not final.isfinite().all():
+                raise UserError("This run grew beyond all bounds: guide it less.") from None
+        belief = Prediction(answer.x0[0], answer.eps[0], level)
+        return Step(self.number, index, self.job.steps_hint, level, x, belief, final)
+
+
+def begin(jobs: Sequence[Job], who: object, request: Request) -> tuple[list[Task], list[Step]]:
+    """The tasks of a request, each with its first question; and the steps of jobs that have nothing to ask, whose
+    picture is what it was."""
+    tasks, steps = [], []
+    for number, job in enumerate(jobs):
+        try:
+            tasks.append(Task(who, request, number, job, *next(job.sampler)))
+        except StopIteration as end:
+            done, clean = end.value[0], Level(0.0, 1.0)
+            steps.append(Step(number, 0, 0, clean, done, Prediction(done, torch.zeros_like(done), clean), done))
+    return tasks, steps
+
+
+def answers(denoise: Denoiser, batch: Sequence[Task]) -> list[Prediction]:
+    """What a model says to the open questions of some tasks, (1, C, H, W) each: guided and clipped as they wish."""
+    limits = [1.0 if task.job.clip else math.inf for task in batch]
+    denoise = guided(denoise, [task.job.guidance_scale for task in batch])
+    denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64)[:, None, None, None])
+    x = torch.cat([task.x for task in batch])
+    seen = denoise(x, [task.level for task in batch], [task.job.condition for task in batch])
+    # Copies, so that a step that is kept does not keep the whole batch alive.
+    rows = [(seen.x0[k : k + 1].clone(), seen.eps[k : k + 1].clone()) for k in range(len(batch))]
+    return [Prediction(*row, task.level) for row, task in zip(rows, batch, strict=True)]
+
+
+@torch.no_grad()
+def run_direct(denoise: Denoiser, jobs: Sequence[Job], max_batch: int = 32) -> Iterator[list[Step]]:
+    """Runs jobs in the caller's own thread, in lock-step; yields the steps of each round through the network."""
+    tasks, steps = begin(jobs, None, Request(len(jobs)))
+    if steps:
+        yield steps
+    while tasks:
+        batch = tasks[: max_batch // 2]  # each may take two rows
+        steps = [task.advance(answer) for task, answer in zip(batch, answers(denoise, batch), strict=True)]
+        yield steps
+        tasks = tasks[len(batch) :] + [task for task, step in zip(batch, steps, strict=True) if step.final is None]
 
 
 class Run(Iterator[Step]):
