@@ -68,7 +68,7 @@ def build_samplers() -> None:
             inputs["lanes"] = gr.Slider(2, 4, 2, step=1, label=_("Lanes"), elem_id="duel-lanes")
             groups = []
             for k, lane in enumerate(LANES):
-                with gr.Group(visible=k < 2, elem_classes="lab-lane") as group:
+                with gr.Column(visible=k < 2, elem_classes="lab-lane") as group:
                     inputs[f"sampler{k}"] = gr.Dropdown(
                         titles, value=lane["sampler"], label=_("Sampler"), elem_id=f"duel-sampler-{k + 1}"
                     )

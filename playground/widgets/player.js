@@ -28,6 +28,7 @@ Lab.define("player", function (ui) {
   let view = "x_t";
   let panes = []; // one a lane: {figure, now, link, canvases: [{canvas, view, shown}]}
   let chart = null;
+  let top = 0; // of the chart
   let playing = false;
   let following = false; // live: the newest place is shown as it comes
   let carry = 0;
@@ -221,19 +222,21 @@ Lab.define("player", function (ui) {
   }
 
   function caption(lane, frame) {
-    const steps = `${frame.step}/${lane.steps}`;
-    return film.start.curve === "apart" ? `${steps} · ${Lab.text("{nfe} evaluations", { nfe: frame.nfe })}` : steps;
+    const parts = [`${frame.step}/${lane.steps}`];
+    if (film.start.curve === "apart") parts.push(Lab.text("{nfe} evaluations", { nfe: frame.nfe }));
+    if (frame.error != null) parts.push(Lab.text("error {error}", { error: Lab.number(frame.error, 2) }));
+    return parts.join(" · ");
   }
 
   function numbers() {
     const frame = film.leader(place);
     const lane = film.lanes[film.leads[place]];
     const rows = [
-      [Lab.text("step"), `${frame.step} / ${lane.steps}`],
       ["t", Lab.number(frame.t, Number.isInteger(frame.t) ? 0 : 1)],
       ["SNR", Lab.decibels(Lab.snrDb(frame.ab))],
     ];
-    if (film.truth) rows.push([Lab.text("error"), frame.error == null ? "–" : Lab.number(frame.error, 2)]);
+    if (film.lanes.every((other) => other.steps === lane.steps)) rows.unshift([Lab.text("step"), `${frame.step} / ${lane.steps}`]);
+    if (film.truth && film.lanes.length === 1) rows.push([Lab.text("error"), frame.error == null ? "–" : Lab.number(frame.error, 2)]);
     if (film.rate) rows.push([Lab.text("steps/s"), Lab.number(film.rate, film.rate < 10 ? 1 : 0)]);
     if (film.start.device) rows.push([Lab.text("on"), film.start.device]);
     const list = $(".numbers");
@@ -272,33 +275,27 @@ Lab.define("player", function (ui) {
     const n = film.size;
     const count = film.lanes.length;
     const small = minors().length;
-    const tall = Lab.clamp(window.innerHeight - 350, 160, 512);
+    const tall = Lab.clamp(window.innerHeight - 376, 160, 512);
     const sharp = (space) => Lab.sharp(space, n, ratio);
-    let columns = 1;
-    let main = 0;
-    let minor = 0;
-    let gap = 20;
+    const [name, row] = [18, 8]; // what a small picture needs besides itself: its name, and the gap to the next
+    const gap = width < 500 ? 12 : 24;
+    let columns = count > 4 ? Math.floor((width + gap) / (Lab.sharp(128, n, ratio) + gap)) : width / count >= 150 ? count : 2;
+    columns = Lab.clamp(columns, Math.min(2, count), Math.min(8, count));
+    const cell = (width - gap * (columns - 1)) / columns;
+    const beside = small > 0 && cell >= 400;
     let minorColumns = Math.min(3, small) || 1;
-    const beside = count === 1 && width >= 560;
+    let main = sharp(count > 4 || count === 1 ? cell : Math.min(cell, tall));
+    let minor = sharp((main - 12 * (minorColumns - 1)) / minorColumns);
     if (beside) {
       minorColumns = small > 2 ? 2 : 1;
       const rows = Math.ceil(small / minorColumns);
-      main = sharp(Math.min(tall, width * (small > 2 ? 0.56 : 0.66)));
-      minor = sharp(Math.min((main - 26 * rows) / rows + 8, (width - main - 20 - 12 * (minorColumns - 1)) / minorColumns));
-    } else if (count <= 4) {
-      gap = width < 500 ? 12 : 24;
-      columns = width / count >= 150 ? count : Math.min(count, 2);
-      main = sharp(Math.min((width - gap * (columns - 1)) / columns, Math.max(tall * 0.8, count === 1 ? width : 0, 128)));
-      minor = sharp((main - 12 * (minorColumns - 1)) / minorColumns);
-      while (minor * minorColumns + 12 * (minorColumns - 1) > main && minorColumns > 1) minorColumns--;
-    } else {
-      const least = Lab.sharp(128, n, ratio);
-      columns = Math.max(2, Math.floor((width + gap) / (least + gap)));
-      columns = Math.min(columns, count, 8);
-      main = sharp((width - gap * (columns - 1)) / columns);
+      main = sharp(Math.min(tall, cell * (small > 2 ? 0.56 : 0.68)));
+      const high = (main + name - rows * name - (rows - 1) * row) / rows + row;
+      minor = sharp(Math.min(high, (cell - main - 20 - 12 * (minorColumns - 1)) / minorColumns));
     }
     lanesBox.classList.toggle("beside", beside);
-    lanesBox.classList.toggle("tiny", minor < 100);
+    lanesBox.classList.toggle("alone", count === 1);
+    lanesBox.classList.toggle("tiny", minor < 120);
     for (const [name, value] of Object.entries({ columns, "minor-columns": minorColumns })) lanesBox.style.setProperty(`--${name}`, value);
     for (const [name, value] of Object.entries({ main, minor, gap })) lanesBox.style.setProperty(`--${name}`, `${value}px`);
     drawCurve();
@@ -318,7 +315,7 @@ Lab.define("player", function (ui) {
     if (!film || !width) return;
     const values = film.lanes.flatMap((lane) => lane.curve).filter(Number.isFinite);
     const most = Math.max(film.places.length, film.end ? 0 : Math.max(...film.lanes.map((lane) => lane.steps)) + 1);
-    const top = Math.max(0.05, ...values) * 1.08;
+    top = Math.max(0.05, ...values) * 1.08;
     const xTicks = ticks(Math.max(1, most - 1), width < 500 ? 4 : 8);
     const frame = { x: [0, Math.max(1, most - 1)], y: [0, top], xTicks, yTicks: [0, top / 1.08] };
     const format = (value, axis) => (axis === "x" ? timeAt(value) : Lab.number(value, 2));
@@ -445,7 +442,11 @@ Lab.define("player", function (ui) {
     if (film.end && place === film.places.length - 1) arrived();
   }
 
-  const grow = () => (chart ? line() : drawCurve());
+  function grow() {
+    const newest = film.lanes.map((lane) => lane.curve[lane.curve.length - 1]).filter(Number.isFinite);
+    if (!chart || newest.some((value) => value > top)) drawCurve();
+    else line();
+  }
 
   function arrived() {
     following = false;
