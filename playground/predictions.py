@@ -31,8 +31,7 @@ def rates(level: Level | Sequence[Level], like: Tensor) -> tuple[float | Tensor,
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """x̂0 and ε̂, both (B, …), and the level they were made at; signal_rate·x0 + noise_rate·eps is the x
-    asked about."""
+    """x̂0 and ε̂, both (B, …), and the level they were made at: signal_rate·x0 + noise_rate·eps is the x asked about."""
 
     x0: Tensor
     eps: Tensor

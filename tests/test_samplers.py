@@ -14,6 +14,7 @@ from torch import Tensor
 from playground.exact import Gaussian, gaussian
 from playground.predictions import Prediction, clip
 from playground.samplers import SAMPLERS, count_evaluations, run
+from playground.samplers.slopes import ADAMS
 from playground.schedules import SCHEDULES, SPACINGS, Level, spaced, zero_terminal_snr
 
 LINEAR = SCHEDULES["linear"].make(1000)
@@ -290,7 +291,8 @@ def test_any_number_of_steps_from_1(name, spacing):
             levels = spaced(schedule, steps, spacing)
             for ending in (levels, [*levels[:-1], schedule.level(0.5)], levels[2:], levels[-1:]):
                 x = torch.linspace(-2, 2, 6, dtype=torch.float64).view(3, 2)
-                end = run(SAMPLERS[name].function(x, ending, draws(0)), gaussian(0.2, 0.5))
+                most = {knob.name: knob.high for knob in SAMPLERS[name].knobs if knob.name in ("eta", "churn")}
+                end = run(SAMPLERS[name].function(x, ending, draws(0), **most), gaussian(0.2, 0.5))
                 assert end.shape == (3, 2) and end.dtype == torch.float64 and bool(end.isfinite().all())
     assert torch.equal(run(SAMPLERS[name].function(x, levels[-1:], no_noise), model()), x)  # nothing to do
 
@@ -324,6 +326,14 @@ def test_the_entry_tells_the_truth(name):
         for extreme in knob.choices or (knob.low, knob.high):
             end = sampled(name, spaced(LINEAR, 20), gaussian(0.0, 0.5), draws(2), **{knob.name: knob.checked(extreme)})
             assert bool(end.isfinite().all()) and end.std() < 3, (knob.name, extreme)
+
+
+def test_adams_weights_integrate_every_polynomial_they_can():
+    """Over [0, 1], from its values at 0, −1, …: with 2 or 3 values PNDM uses them in runs that diffusers can't do."""
+    for count, weights in ADAMS.items():
+        for power in range(count):
+            assert sum(w * (-k) ** power for k, w in enumerate(weights)) == pytest.approx(1 / (power + 1))
+    assert [count_evaluations("pndm", spaced(LINEAR, steps)) for steps in (1, 2, 3, 4, 5)] == [1, 5, 9, 13, 14]
 
 
 def test_heun_with_churn_asks_at_the_raised_level_on_its_clock():

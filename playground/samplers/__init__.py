@@ -1,10 +1,10 @@
 """Samplers as generators that ask: each yields a `Query` and is sent a `Prediction`; none ever calls a model.
 
-All are called `sampler(x, levels, noise, **knobs)`: x (B, …) float64 at levels[0]; `levels` from noise to
-data; `noise(shape)` gives a fresh standard normal draw and is called once for each that is used. They return
-x at levels[-1], which is a picture where that is t = 0.
+All are called `sampler(x, levels, noise, **knobs)`: x (B, …) float64 at levels[0]; `levels` from noise to data;
+`noise(shape)` gives a fresh standard normal draw and is called once for each that is used. They return x at
+levels[-1], which is a picture where that is t = 0.
 
-In the code here → there is the step in hand; in the formulas a, s are signal_rate and noise_rate, σ = s/a, a
+In the code here → there is the step in hand. In the formulas a and s are signal_rate and noise_rate, σ = s/a, and a
 prime marks `there`.
 """
 
@@ -31,8 +31,8 @@ __all__ = ["SAMPLERS", "Noise", "Query", "Sampler", "Sampling", "count_evaluatio
 class Sampler:
     """A sampler, and what a person should know of it.
 
-    order: how its error against the probability flow falls, as steps^−order; 0 where it does not follow the
-    flow. evaluations: network calls a step, at the knobs' defaults; `count_evaluations` is exact.
+    order: its error against the probability flow falls as steps^−order; 0 where it does not follow the flow.
+    evaluations: network calls a step, at the knobs' defaults; `count_evaluations` is exact.
     """
 
     name: str

@@ -1,5 +1,4 @@
-"""One evaluation, one step, and (but for DDIM at η = 0) fresh noise; and Langevin dynamics, noise all the
-way."""
+"""One evaluation, one step and fresh noise (DDIM with as little as one likes); and Langevin dynamics."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ def ddim(x: Tensor, levels: Sequence[Level], noise: Noise, *, eta: float = 0.0) 
     for here, there in pairwise(levels):
         prediction = yield x, here
         variance = eta**2 * posterior_weights(here, there)[2]
-        direction = (there.noise_rate**2 - variance) ** 0.5
+        direction = max(1 - there.alpha_bar - variance, 0) ** 0.5
         x = there.signal_rate * prediction.x0 + direction * prediction.eps
         if variance > 0:
             x = x + variance**0.5 * noise(x.shape)
@@ -53,9 +52,8 @@ def euler_ancestral(x: Tensor, levels: Sequence[Level], noise: Noise, *, eta: fl
 
 
 def lcm(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
-    """x̂0, noised again to the next level: multistep consistency sampling, Song et al. 2023, algorithm 1, as
-    in latent consistency models (Luo et al. 2023). With a network that was not distilled for it, x̂0 is a
-    mean."""
+    """x̂0, noised afresh to the next level: multistep consistency sampling (Song et al. 2023, algorithm 1), as in latent
+    consistency models (Luo et al. 2023). A network that was not distilled for it answers with a mean of pictures."""
     for here, there in pairwise(levels):
         prediction = yield x, here
         x = there.signal_rate * prediction.x0
@@ -66,11 +64,10 @@ def lcm(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
 
 def langevin(x: Tensor, levels: Sequence[Level], noise: Noise, *, predictor: str = "ancestral",
              corrections: int = 1, step_size: float = 0.1) -> Sampling:
-    """At each level, Langevin steps x + δ·score + √(2δ)·z with δ = step_size·s²: Song & Ermon 2019, algorithm
-    1.
+    """Langevin steps x + δ·score + √(2δ)·z at each level, δ = step_size·s²: Song & Ermon 2019, algorithm 1.
 
-    Between levels the predictor takes an ancestral step (Song et al. 2021b, algorithm 3), or, with "none",
-    nothing: annealed Langevin dynamics. No dynamics at t = 0; into it, x̂0 is taken.
+    From level to level the predictor takes an ancestral step (Song et al. 2021b, algorithm 3), or "none", which makes
+    it annealed Langevin dynamics. Into t = 0, where nothing is left to move, annealed dynamics takes x̂0.
     """
     for here, there in pairwise(levels):
         if predictor == "ancestral":
