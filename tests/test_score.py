@@ -14,7 +14,6 @@ from PIL import Image
 
 from playground.clouds import DRAWN, EXTENT, MOST_PARTICLES, SHAPES, cloud, trace
 from playground.errors import UserError
-from playground.samplers import SAMPLERS
 from playground.schedules import SCHEDULES, Level
 from playground.tabs.score import BENDS, NO_DRAWING, TITLES, _bend, picture_of, view_of
 
@@ -74,6 +73,15 @@ def test_a_schedule_shows_its_own_knobs_at_its_own_values():
         assert all(states[knob.name]["value"] == knob.default for knob in kind.knobs)
 
 
+def test_the_shade_is_the_root_of_the_density():
+    points, level = cloud("moons"), SCHEDULES["cosine"].make(1000).level(300)
+    shade = (255 - np.asarray(picture_of(points, level, torch.empty(0, 2), 64), dtype=float)[..., 0]) / (255 - 94)
+    places = torch.tensor([[-1.05, 0.55], [0.35, -0.25], [1.85, 1.05]], dtype=torch.float64)  # pixel centres
+    want = (points.denoise.log_density(places, level) / 2).exp()
+    have = [shade[round((EXTENT - y) * 10 - 0.5), round((x + EXTENT) * 10 - 0.5)] for x, y in places.tolist()]
+    assert np.array(have) / have[0] == pytest.approx((want / want[0]).numpy(), abs=0.02)
+
+
 def test_the_picture_shows_the_density_and_the_particles_where_they_are():
     points, level = cloud(DRAWN, [[1.0, 2.0]]), Level(0.0, 1.0)
     pixels = np.asarray(picture_of(points, level, torch.tensor([[-1.0, -2.0]], dtype=torch.float64), 320), dtype=int)
@@ -118,9 +126,3 @@ def test_the_endpoint_says_what_is_wrong(client, wrong):
     with pytest.raises(AppError) as told:
         client.predict(**wrong, api_name="/score")
     assert len(str(told.value)) > 15 and "Something went wrong" not in str(told.value)
-
-
-def test_every_sampler_can_be_asked_for(client):
-    for name in SAMPLERS:
-        told = client.predict(sampler=name, steps=3, particles=2, api_name="/score")[1]
-        assert np.isfinite(told["ends"]).all(), name
