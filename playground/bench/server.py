@@ -1,0 +1,80 @@
+"""The page in a process of its own, as `python app.py` starts it, and what that process costs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from playground.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300.0  # seconds until the page must be up
+
+
+@dataclass
+class Server:
+    url: str
+    process: subprocess.Popen
+    temp: Path
+    seconds: float  # from the start of the process to the page
+
+    @property
+    def megabytes(self) -> float | None:
+        """Memory in use (resident), where the system tells it."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return None
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+    @property
+    def temp_megabytes(self) -> float:
+        return sum(file.stat().st_size for file in self.temp.rglob("*") if file.is_file()) / 1e6
+
+
+@contextlib.contextmanager
+def serving(checkpoint: str = "emoji-32", device: str = "auto") -> Iterator[Server]:
+    """The page on a free port of this machine; its process is ended afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as temp:
+        environment = os.environ | {
+            "GRADIO_TEMP_DIR": temp,
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
+        }
+        command = [sys.executable, "app.py", "--port", str(port), "--checkpoint", checkpoint, "--device", device]
+        log = Path(temp) / "server.log"
+        with log.open("w") as out:
+            started = time.perf_counter()
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    if httpx.get(url, timeout=5).status_code == 200:
+                        break
+                if process.poll() is not None or time.perf_counter() - started > PATIENCE:
+                    raise UserError(
+                        "The page did not come up:\n" + log.read_text()[-2000:].replace("{", "(").replace("}", ")")
+                    )
+                time.sleep(0.02)
+            yield Server(url, process, Path(temp), time.perf_counter() - started)
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
