@@ -1,4 +1,4 @@
-"""The diffusion playground: `python app.py` opens it on http://127.0.0.1:7860. Also the entry of a Hugging Face Space."""
+"""The diffusion playground: `python app.py` opens it on http://127.0.0.1:7860. A Space starts here too."""
 
 from __future__ import annotations
 
@@ -82,9 +82,10 @@ def main() -> None:
         sys.exit(f"app.py: {error}")
     threading.Thread(target=engine_for, name="warm-up", daemon=True).start()
     if args.host not in ("127.0.0.1", "localhost", "::1"):
-        print(f"Everyone who can reach port {args.port} of this machine can use the page" + " (with the password)." * bool(auth))
+        way = "use the page with the password" if auth else "use the page"
+        print(f"Everyone who can reach port {args.port} of this machine can {way}.")
     if args.share:
-        print("--share: everyone who has the public address can use the page for a week, through a relay run by Gradio.")
+        print("Everyone who has the public address can use the page for a week, through a relay that Gradio runs.")
     build().launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
 
 

@@ -13,7 +13,8 @@ tags: [ddpm, diffusion, unconditional-image-generation, text-to-image]
 ---
 # {name}
 
-A DDPM U-Net of the diffusion playground: {size} × {size} RGB pictures, {prediction}-prediction, {schedule} schedule, T = {T}.
+A DDPM U-Net of the diffusion playground: {size} × {size} RGB pictures, {prediction}-prediction, {schedule} schedule,
+T = {T}.
 {asked}
 
 | | |

@@ -29,7 +29,7 @@ _FILES = ("config.json", "model.safetensors", "README.md")
 
 
 class Checkpoint(nn.Module, PyTorchModelHubMixin):
-    """A U-Net with all that is needed to use it: the schedule it was trained on, what it predicts, its words and styles.
+    """A U-Net with all that is needed to use it: its schedule, what it predicts, its words and its styles.
 
     Args:
         size: side of its pictures in pixels.

@@ -1,7 +1,7 @@
 """Pictures to train on: a folder or a zip, plain or in the Hugging Face "imagefolder" layout.
 
-That layout has a metadata.jsonl with one line a picture: {"file_name": …, "text": …, "style": …, "weight": …}, all but the
-first optional. A plain folder has pictures only, and trains an unconditional model.
+That layout has a metadata.jsonl with one line a picture: {"file_name": …, "text": …, "style": …, "weight": …}, all but
+the first optional. A plain folder has pictures only, and trains an unconditional model.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def _rows(text: str, table: str, folder: str, known: set[str]) -> Iterator[dict]
             row = json.loads(line)
             name = folder + row["file_name"]
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise UserError("Line {n} of {table} is not a picture's JSON with a file_name.", n=number, table=table) from error
+            message = "Line {n} of {table} is not a picture's JSON with a file_name."
+            raise UserError(message, n=number, table=table) from error
         if name not in known:
             raise UserError("{table} names {name}, which is not there.", table=table, name=name)
         yield {**row, "file_name": name}

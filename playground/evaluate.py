@@ -18,7 +18,7 @@ LOG_SNRS = (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0)
 def denoising_error(
     checkpoint, x0: Tensor, conditions: Sequence[Condition], log_snrs: Sequence[float] = LOG_SNRS, seed: int = 0
 ) -> dict[float, float]:
-    """Mean squared error of x̂0 at each log-SNR, over pictures x0 (N, C, H, W) in [−1, 1], with one noise for all levels.
+    """Mean squared error of x̂0 at each log-SNR, over pictures x0 (N, C, H, W) in [−1, 1]; one noise for all levels.
 
     Pixels are in [−1, 1], so an error of 1 is that of guessing grey on black and white.
     """
