@@ -147,17 +147,12 @@
     document.head.append(style);
     const locks = { names: new Set(), watcher: null };
 
-    for (const [name, text, label] of [
-      ["copy", "Copy link", ""],
-      ["reset", "Reset", "Set everything back to how the page starts"],
-      ["reveal", "Show all controls", ""],
-      ["keys", "?", "Keyboard shortcuts"],
-      ["close", "Close", ""],
-    ]) {
-      $(`.${name}`).textContent = text === "?" ? text : Lab.text(text);
-      if (label) $(`.${name}`).title = Lab.text(label);
-      if (text === "?") $(`.${name}`).setAttribute("aria-label", Lab.text(label));
-    }
+    $(".copy").textContent = Lab.text("Copy link");
+    $(".reset").textContent = Lab.text("Reset");
+    $(".reset").title = Lab.text("Set everything back to how the page starts");
+    $(".reveal").textContent = Lab.text("Show all controls");
+    $(".keys").setAttribute("aria-label", Lab.text("Keyboard shortcuts"));
+    $(".close").textContent = Lab.text("Close");
     $(".address").setAttribute("aria-label", Lab.text("Link to this page as it is set"));
     $(".bar").setAttribute("aria-label", Lab.text("Share and reset"));
 
@@ -172,7 +167,7 @@
       const targets = names.flatMap((name) => [
         `[data-setting="${name}"]`,
         ...controls.filter((control) => control.name === name).map((control) => `#${control.tab}-${name}`),
-        `#tab-${name}-button`,
+        `[role="tab"][data-tab-id="${name}"]`,
       ]);
       style.textContent = targets.length ? `${targets.join(",")}{display:none !important}` : "";
     }
