@@ -295,6 +295,7 @@ Lab.define("player", function (ui) {
     }
     lanesBox.classList.toggle("beside", beside);
     lanesBox.classList.toggle("alone", count === 1);
+    lanesBox.classList.toggle("narrow", width < 500);
     lanesBox.classList.toggle("tiny", minor < 120);
     for (const [name, value] of Object.entries({ columns, "minor-columns": minorColumns })) lanesBox.style.setProperty(`--${name}`, value);
     for (const [name, value] of Object.entries({ main, minor, gap })) lanesBox.style.setProperty(`--${name}`, `${value}px`);

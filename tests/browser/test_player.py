@@ -108,7 +108,7 @@ def until(page, state: str) -> dict:
         "state => { const d = document.querySelector('#test-player .player').dataset;"
         " return d.state === state && +d.painted + +d.skipped === +d.places }",
         arg=state,
-        timeout=20_000,
+        timeout=60_000,
     )
     return told(page)
 
