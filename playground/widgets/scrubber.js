@@ -372,11 +372,13 @@
 
     /** Move along `path(ms)`, a level, until it is null; `step` shows a level. */
     function play(path, step = go) {
-      let began = null;
+      let before = null;
+      let ms = 0;
       const frame = (now) => {
         if (state.playing !== frame || !root.isConnected) return;
-        began = began ?? now;
-        const t = path(now - began);
+        ms += Math.min(100, now - (before ?? now)); // a page that was busy or hidden goes on where it was
+        before = now;
+        const t = path(ms);
         if (t === null) return stop();
         if (t !== state.t) step(t);
         requestAnimationFrame(frame);

@@ -14,6 +14,7 @@ from playground.engine import Engine
 from playground.forward import chosen_picture, schedule_of
 from playground.images import to_pixels
 from playground.jobs import noise_of
+from playground.pictures import picture
 from playground.predictions import q_sample
 from playground.tabs import Page, noise
 from playground.theme import CSS, THEME
@@ -72,8 +73,8 @@ def canvas(page, view: str) -> np.ndarray:
     return pixels.reshape(side, side, 4)[..., :3]
 
 
-def truth(t: int, picture="sunset", seed=7, **settings) -> np.ndarray:
-    x0 = chosen_picture(None, picture, 256)
+def truth(t: int, name="sunset", seed=7, **settings) -> np.ndarray:
+    x0 = chosen_picture(None, name, 256)
     return to_pixels(q_sample(x0, schedule_of(settings)[0].level(t), noise_of(seed)(x0.shape)))[0]
 
 
@@ -194,7 +195,7 @@ def test_what_the_network_sees_once_and_live_and_the_chain(opened):
     page.wait_for_function("document.querySelector('#noise-scrubber .look .note').textContent.startsWith('t 300')")
     x0_hat, seen = canvas(page, "x0_hat"), canvas(page, "truth")
     assert x0_hat.shape == seen.shape == (16, 16, 3)
-    assert off(seen, to_pixels(chosen_picture(None, "sunset", 16))[0]) <= 2  # reduced in the page, 256 → 64, then to 16
+    assert off(seen, to_pixels(chosen_picture(picture("sunset"), None, 16))[0]) <= 2  # by way of 64²
     stated = float(note.inner_text().split("error ")[1].split(",")[0])
     measured = np.sqrt(np.mean(((x0_hat.astype(float) - seen) / 127.5) ** 2))
     assert abs(stated - measured) < 0.01
@@ -284,5 +285,5 @@ def test_a_phone_scrolls_past_it_and_nothing_sticks_out(page, url):
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.locator(SLIDER).evaluate("s => getComputedStyle(s).touchAction") == "pan-y"
-    picture, slider = (page.locator(s).bounding_box() for s in (f"{ROOT} .big", SLIDER))
-    assert slider["y"] + slider["height"] < 780 and picture["width"] > 300
+    stage, slider = (page.locator(s).bounding_box() for s in (f"{ROOT} .big", SLIDER))
+    assert slider["y"] + slider["height"] < 780 and stage["width"] > 280
