@@ -98,7 +98,9 @@ def lane_for(
     """
     used = {name: check(name, values.get(name)) for name in SAMPLING}
     knobs = knobs_of(SAMPLERS, used["sampler"], values)
-    style = used["style"] if used["style"] in engine.checkpoint.styles or values.get("style") else ""
+    style = used["style"]
+    if style not in engine.checkpoint.styles and style == check("style", None):
+        style = ""  # the page's default says nothing about a model that has other styles
     condition, unknown = engine.checkpoint.parse(used["prompt"], style or None)
     used["style"] = condition.style or ""
     own = engine.checkpoint.schedule

@@ -17,6 +17,7 @@ from playground.settings import check
 from playground.tabs.sampling import (
     QUIET,
     first_look,
+    follow_model,
     more_controls,
     prompt_controls,
     run_row,
@@ -42,7 +43,7 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-stage"):
             view = player(ID)
         with gr.Column(elem_classes="lab-controls"):
-            inputs = prompt_controls("generate")
+            inputs, help = prompt_controls("generate")
             with gr.Row(elem_classes="lab-seed"):
                 inputs["seed"] = control("seed", "generate", info=None, scale=2, min_width=100)
                 dice = gr.Button(_("New seed"), scale=1, min_width=80, elem_id="generate-dice")
@@ -54,6 +55,7 @@ def build(page) -> None:
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
             inputs |= more_controls("generate")
+            follow_model("generate", inputs, help)
             corner = ReceiptCorner("generate")
     runs = [
         stream([go.click, inputs["prompt"].submit], pictures, inputs, view, corner),

@@ -20,7 +20,8 @@ from playground.widgets.receipt import ReceiptCorner
 from playground.words import _
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
-EXAMPLES = ("cat face with heart eyes", "red heart", "dog face", "rocket", "red cat", "a city at night")
+EXAMPLES = ("red heart", "cat face with heart eyes", "grinning face", "ghost", "car", "tree", "dog face")
+LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 
@@ -37,16 +38,53 @@ def speech(name: str) -> tuple[list[str], list[str]]:
     return list(config.get("words") or ()), list(config.get("styles") or ())
 
 
-def prompt_controls(tab: str) -> dict[str, gr.components.Component]:
-    """Prompt (completed from the vocabulary, unknown words named as they are typed) and style."""
-    words, styles = speech(DEFAULTS["checkpoint"].default)
+def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HTML]:
+    """Prompt and style; and the widget that completes the prompt and names unknown words as they are typed."""
+    name = DEFAULTS["checkpoint"].default
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=_("What should it show?"))}
+    help = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words")
+    made["style"] = control("style", tab, **style_state(name, DEFAULTS["style"].default))
+    return made, help
+
+
+def vocabulary(tab: str, checkpoint: str) -> dict:
+    """What the prompt's helper knows: the model's words, some prompts that work, and one that shows its limit."""
+    words = speech(checkpoint)[0]
     known = set(words)
-    examples = [e for e in EXAMPLES if sum(word in known for word in e.split()) * 2 > len(e.split())]
-    widget("words", {"words": words, "examples": examples[:4], "box": f"{tab}-prompt"}, elem_id=f"{tab}-words")
-    choices = [(style.replace("-", " ").capitalize(), style) for style in styles] or [DEFAULTS["style"].default]
-    made["style"] = control("style", tab, choices=choices)
-    return made
+    fit = [text for text in (*EXAMPLES, LIMIT) if known.issuperset(text.split())]
+    return {
+        "words": words,
+        "examples": [text for text in fit if text != LIMIT][:3],
+        "limit": LIMIT if LIMIT in fit else "",
+        "box": f"{tab}-prompt",
+    }
+
+
+def style_state(checkpoint: str, chosen: str) -> dict:
+    """What the control of the style shows for a model: its own styles, or nothing where it has none."""
+    styles = speech(checkpoint)[1]
+    named = [(style.replace("-", " ").capitalize(), style) for style in styles]
+    return {
+        "choices": [*named, (_("No style"), "")],
+        "value": chosen if chosen in styles else "",
+        "visible": bool(styles),
+    }
+
+
+def follow_model(tab: str, inputs: dict, help: gr.HTML) -> None:
+    """Another model, other words and styles; no prompt where it takes none."""
+
+    def changed(checkpoint: str, style: str):
+        told = vocabulary(tab, checkpoint)
+        return gr.update(visible=bool(told["words"])), gr.update(**style_state(checkpoint, style)), told
+
+    inputs["checkpoint"].change(
+        changed,
+        [inputs["checkpoint"], inputs["style"]],
+        [inputs["prompt"], inputs["style"], help],
+        queue=False,
+        **QUIET,
+    )
 
 
 # ---------------------------------------------------------------- the sampler

@@ -79,6 +79,12 @@
       const made = found.length
         ? found.map((word) => chip(word, () => write(text.replace(/[\p{L}\p{N}]+$/u, word) + " ", true)))
         : (props.value.examples || []).filter((example) => example !== text).map((example) => chip(example, () => write(example)));
+      if (!found.length && props.value.limit && props.value.limit !== text) {
+        const beyond = chip(props.value.limit, () => write(props.value.limit));
+        beyond.classList.add("limit");
+        beyond.title = Lab.text("Beyond this model: it averages the words, and loses which belongs to which.");
+        made.push(beyond);
+      }
       chips.replaceChildren(...made);
       const missing = words.length ? Lab.unknownWords(text, vocabulary).filter((word) => !found.some((known) => known.startsWith(word))) : [];
       unknown.textContent = missing.length ? Lab.text("Not among the model’s words: {words}", { words: missing.join(", ") }) : "";
