@@ -36,11 +36,7 @@ from playground.pictures import PICTURES, picture
 from playground.schedules import NoiseSchedule
 from playground.widgets.curves import figure_view, figures_value
 
-SENT_EVERY = 0.2  # seconds between two messages to the page
-NOTE = (
-    "Measured on pictures painted for this page, or on one of yours. The model was not trained on them, and they "
-    "are unlike most of what it was trained on: expect fewer bits for pictures of its own kind."
-)
+SENT_EVERY = 0.4  # seconds between two messages to the page
 ROWS = 7  # levels in the table
 
 
@@ -77,7 +73,6 @@ class Assay:
         terms, (of_x0, of_x) = self.bound(), posterior_coefficients(self.schedule)
         return self.settings | {
             "unit": "bits per dimension",
-            "note": NOTE,
             "L_T": terms.prior,
             "L_0": terms.decoder,
             "total": terms.total,
@@ -97,9 +92,7 @@ class Assay:
     def value(self) -> dict:
         """The curves widget's value."""
         terms = self.bound()
-        measured = [self._errors()] if self.errors else []
-        if terms:
-            measured += [self._terms(terms), self._share(terms)]
+        measured = [self._errors(), self._terms(terms), self._share(terms)] if terms else []
         views = [*measured, self._weight(), self._posterior(), self._variances()]
         part = (lambda name: None) if terms is None else (lambda name: getattr(terms, name))
         steps = None if terms is None else terms.steps.sum().item()
@@ -110,12 +103,19 @@ class Assay:
                 {"symbol": "L<sub>0</sub>", "label": "the last step, to 256 levels", "value": part("decoder")},
                 {"symbol": "L", "label": "bits per dimension", "value": part("total"), "view": terms and "share"},
             ],
-            "open": "terms" if self.done else "error" if self.errors else None,
-            "progress": {"done": self.asked, "of": self.of, "seconds": round(self.seconds, 1), "device": self.device},
+            "open": "terms" if self.done else None,
+            "progress": self._progress(),
         }  # fmt: skip
         if self.done:
             more["table"] = self._table()
         return figures_value(views, self.schedule.T, min(400, self.schedule.T), **more)
+
+    def news(self) -> dict:
+        """What the widget needs while the numbers come in."""
+        return {"view": self._errors(), "progress": self._progress()}
+
+    def _progress(self) -> dict:
+        return {"done": self.asked, "of": self.of, "seconds": round(self.seconds, 1), "device": self.device}
 
     def _view(self, key: str, symbol: str, title: str, lines: list[Line], log: bool = True, **more) -> dict:
         drawing = figure(lines, x_title="t", y_title=symbol, log=log)
@@ -176,16 +176,13 @@ class Assay:
         rows = mean_errors(self.errors)
         chosen = [rows[round(k * (len(rows) - 1) / (ROWS - 1))] for k in range(ROWS)]
         return {
-            "title": (
-                "Noise prediction is score matching. The score is s = −ε/√(1−ᾱ), so the two losses below, worked out "
-                "separately from the same predictions, are one."
-            ),
+            "title": "Noise prediction is score matching: with s = −ε/√(1−ᾱ) the two losses below are one.",
             "head": [
                 "t", "mean |ε̂ − ε|<sup>2</sup>",
                 "(1−ᾱ) · mean |ŝ − ∇ log q(x<sub>t</sub> | x<sub>0</sub>)|<sup>2</sup>", "ratio − 1",
             ],
             "rows": [
-                [f"{row.t:g}", f"{row.eps:.6f}", f"{row.score:.6f}", f"{row.score / row.eps - 1:.0e}"] for row in chosen
+                [f"{row.t:g}", f"{row.eps:.6g}", f"{row.score:.6g}", f"{row.score / row.eps - 1:.0g}"] for row in chosen
             ],
         }  # fmt: skip
 

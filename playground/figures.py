@@ -78,6 +78,11 @@ def numbers(values: Iterable[float]) -> list[float | None]:
     return [float(f"{v:.9g}") if math.isfinite(v) else None for v in map(float, values)]
 
 
+def _places(x: Sequence[float] | torch.Tensor) -> dict:
+    """The x of a trace; even steps in two numbers."""
+    return {"x0": x.start, "dx": x.step} if isinstance(x, range) else {"x": numbers(x)}
+
+
 def figure(
     lines: Sequence[Line],
     *,
@@ -99,7 +104,7 @@ def figure(
                 "type": "scatter",
                 "mode": "lines+markers" if line.measured else "lines",
                 "name": line.label,
-                "x": numbers(line.x),
+                **_places(line.x),
                 "y": numbers(line.y),
                 "line": {"color": line.style.on(dark), "dash": line.style.dash, "width": 2.5},
                 "marker": {"size": 5},

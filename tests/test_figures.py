@@ -54,7 +54,7 @@ def test_plotly_itself_takes_the_figures():
             made = schedule_curves(schedules, labels, view, dark)
             drawn = go.Figure(json.loads(json.dumps(made, allow_nan=False)))  # Plotly validates every property
             assert [trace.name for trace in drawn.data] == list(labels.values())
-            assert all(len(trace.x) == len(trace.y) == 101 for trace in drawn.data)
+            assert all((trace.x0, trace.dx, len(trace.y)) == (0, 1, 101) for trace in drawn.data)
 
 
 def test_a_range_is_told_in_the_units_of_y():

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 
 import gradio as gr
 import numpy as np
@@ -12,6 +13,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from playground import drawn
+from playground.assay import Assay, assays
 from playground.checkpoints import load
 from playground.engine import Engine
 from playground.errors import UserError
@@ -26,6 +28,7 @@ from playground.settings import DEFAULTS
 from playground.tabs import Page, objective, schedules
 from playground.widgets.curves import STRIP_SIZE
 from playground.widgets.link import link
+from playground.words import TRANSLATIONS
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +171,24 @@ def test_the_endpoint_measures_one_picture_of_mine(client, tmp_path):
         client.predict(variance="gamma", api_name="/objective")
 
 
-def test_the_page_is_told_as_it_goes(engine):
-    from playground.assay import Assay, assays
+def words_of(value):
+    """The texts that the curves widget looks up in the reader's language."""
+    for view in value["views"]:
+        yield from (view["title"], view.get("caption", ""), *(line["name"] for line in view.get("lines", ())))
+    yield from (one["label"] for one in (*value.get("sum", ()), *value.get("series", ())))
+    yield from (value.get("table", {}).get("title", ""), *value.get("table", {}).get("head", ()))
 
+
+@pytest.mark.parametrize("name", sorted(TRANSLATIONS))
+def test_every_word_of_the_curves_is_translated(engine, name):
+    *_, last = assays(engine, None, 7, "beta")
+    made = schedules.chosen(list(SCHEDULES), 10, False, drawn.POINTS)
+    for value in (last.value(), schedules.shown(made, drawn.POINTS)):
+        spoken = {text for text in words_of(value) if re.search("[a-z]{2}", re.sub("<[^>]*>", "", text))}
+        assert not spoken - set(TRANSLATIONS[name])
+
+
+def test_the_page_is_told_as_it_goes(engine):
     early = Assay(engine.schedule).value()
     assert [view["key"] for view in early["views"]] == ["weight", "posterior", "variance"]
     assert [term["value"] for term in early["sum"]] == [None] * 4

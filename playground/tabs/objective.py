@@ -8,7 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from playground.api import endpoint
-from playground.assay import NOTE, Assay, assays
+from playground.assay import Assay, assays
 from playground.checkpoints import list_checkpoints
 from playground.controls import control, errors_shown, safe_image
 from playground.objective import VARIANCES
@@ -19,6 +19,7 @@ from playground.words import _
 
 TITLE = _("Objective")
 TAB = "objective"
+NOTE = "Measured on pictures painted for this page, or on one of yours; the model was trained on other kinds of pictures."
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -51,7 +52,7 @@ def build(page) -> None:
     def measure(request: gr.Request, image, seed, variance, checkpoint) -> Iterator[dict]:
         engine = page.engine(checkpoint)
         for assay in assays(engine, image, check("seed", seed), variance, request.session_hash):
-            yield assay.value()
+            yield assay.value() if assay.done else gr.HTML(live=assay.news())
 
     run = go.click(
         errors_shown(measure), inputs, chart, concurrency_limit=64, concurrency_id="runs", **QUIET
@@ -76,6 +77,6 @@ def endpoint_of(page):
         coefficients of the posterior mean, and both variances. `variance` of the model's step is beta_tilde or beta.
         """
         *_early, assay = assays(page.engine(checkpoint), image, seed, variance)
-        return assay.report()
+        return assay.report() | {"note": NOTE}
 
     return objective

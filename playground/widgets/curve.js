@@ -115,7 +115,7 @@
   /** The ten levels of a film strip, evenly from t = 0 to T. */
   curve.levels = (T) => Array.from({ length: 10 }, (_, k) => Math.round((k * T) / 9));
 
-  /** [lowest, highest] finite value (positive, for a log axis) of several lines, with air around them. */
+  /** [lowest, highest] finite value of several lines, with air around them; on a log axis at most six decades. */
   curve.range = function (lines, log) {
     let low = Infinity;
     let high = -Infinity;
@@ -127,7 +127,7 @@
       }
     }
     if (low > high) return log ? [0.1, 1] : [0, 1];
-    if (log) return low === high ? [low / 2, high * 2] : [low / 1.2, high * 1.2];
+    if (log) return low === high ? [low / 2, high * 2] : [Math.max(low / 1.2, high * 1e-6), high * 1.2];
     const air = 0.04 * (high - low || Math.abs(high) || 1);
     return [low >= 0 && low < 0.3 * high ? 0 : low - air, high + air];
   };

@@ -5,7 +5,7 @@
  *         points?: [ᾱ, …],                                         the drawn schedule's, when it is among them
  *         sum?: [{symbol, label, value, view}], the bound's terms, each with the view that explains it
  *         open?: the view to open when this changes, progress?: {done, of, seconds, device}, table?: {title, head, rows}}
- * props  picture {n, x0, eps} for the strips; plotly: address of plotly.min.js
+ * props  picture {n, x0, eps} for the strips; live {view, progress}; plotly: address of plotly.min.js
  *
  * A curve drawn by hand is told to the page as the setting `points`, the open view as `view`.
  */
@@ -37,13 +37,16 @@
     if (parent) parent.append(node);
     return node;
   };
-  /** Symbols such as "ᾱ<sub>t</sub>", without innerHTML: only sub and sup are known. */
+  /** Symbols such as "ᾱ<sub>t−1</sub>", without innerHTML: only sub and sup are known. Digits stand upright. */
   function symbol(node, text) {
     node.replaceChildren();
     for (const part of text.split(/(<su[bp]>.*?<\/su[bp]>)/)) {
       const found = /^<(su[bp])>(.*)<\/su[bp]>$/.exec(part);
-      if (found) make(found[1], "", node).textContent = found[2];
-      else if (part) node.append(part);
+      const host = found ? make(found[1], "", node) : node;
+      for (const run of (found ? found[2] : part).split(/(\d+)/)) {
+        if (/\d/.test(run)) make("b", "", host).textContent = run;
+        else if (run) host.append(run);
+      }
     }
     return node;
   }
@@ -93,6 +96,41 @@
       progress();
       table();
       rows();
+      draw();
+    }
+    /** While something is measured: one view, newer than the one in hand, and how far it is. */
+    function takeLive() {
+      const live = props.live;
+      if (!live || !value) return;
+      const measured = ["terms", "share", live.view.key];
+      const fresh = !value.live; // the first news of this run
+      value = {
+        ...value, live: true, table: null, progress: live.progress,
+        sum: value.sum.map((term) => ({ ...term, value: null, view: null })),
+        views: [live.view, ...value.views.filter((one) => !measured.includes(one.key))],
+      };
+      opened = null;
+      view = (!fresh && value.views.find((one) => one.key === view.key)) || live.view;
+      buttons();
+      sum();
+      progress();
+      table();
+      rows();
+      draw();
+    }
+    /** While something is measured: one view, newer than the one in hand, and how far it is. */
+    function takeLive() {
+      const live = props.live;
+      if (!live || !value) return;
+      const before = value.views.findIndex((one) => one.key === live.view.key);
+      if (before < 0 || value.sum.some((term) => term.value !== null)) value = { ...value, table: null, sum: (value.sum || []).map((term) => ({ ...term, value: null, view: null })) };
+      value = { ...value, progress: live.progress, views: [live.view, ...value.views.filter((one) => !["terms", "share", live.view.key].includes(one.key))] };
+      opened = null;
+      view = before < 0 ? live.view : value.views.find((one) => one.key === view.key) || live.view;
+      buttons();
+      sum();
+      progress();
+      table();
       draw();
     }
     /** The drawn curve's ᾱ from its points. */
@@ -210,7 +248,8 @@
     function collect() {
       if (view.lines) {
         lines = view.lines.map((line) => ({
-          name: line.meta.name, label: Lab.text(line.name), colour: colour(line.meta), dash: line.line.dash, mode: line.mode, xs: line.x, ys: line.y,
+          name: line.meta.name, label: Lab.text(line.name), colour: colour(line.meta), dash: line.line.dash, mode: line.mode,
+          xs: line.x || Array.from(line.y, (_, i) => line.x0 + i * line.dx), ys: line.y,
         }));
         return;
       }
@@ -550,6 +589,7 @@
     new MutationObserver(() => value && (rows(), draw())).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     watch("value", take);
     watch("picture", takePicture);
+    watch("live", takeLive);
     takePicture();
     take();
     adopt(Lab.picture);

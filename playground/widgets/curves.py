@@ -32,8 +32,10 @@ def curves(value: dict | None = None, elem_id: str | None = None, picture: dict 
 
     picture  for the strips, as `scrubber.picture_value` gives it; an event puts out a new one as
              ``gr.HTML(picture=…)``
+    live     what changes while something is measured, ``gr.HTML(live={"view": …, "progress": …})``: one view and
+             the progress, so that little is sent
     """
-    return widget("curves", value, elem_id, plotly=_plotly_address(), picture=picture)
+    return widget("curves", value, elem_id, plotly=_plotly_address(), picture=picture, live=None)
 
 
 def schedules_value(

@@ -75,6 +75,7 @@ test("ranges hold every finite value", () => {
   assert.ok(low <= 0.1 && high >= 0.9);
   const log = curve.range([[0, 1e-3, 5, Infinity]], true);
   assert.ok(log[0] > 0 && log[0] <= 1e-3 && log[1] >= 5 && log[1] < 10);
+  assert.ok(Math.abs(curve.range([[1e-9, 1]], true)[0] - 1e-6) < 1e-12);
   assert.deepEqual(curve.range([[null]], false), [0, 1]);
   assert.deepEqual(curve.range([], true), [0.1, 1]);
 });

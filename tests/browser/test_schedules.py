@@ -1,0 +1,207 @@
+"""The curves in a real browser: t moves them without the server, strips are the server's, a curve is drawn by hand."""
+
+from __future__ import annotations
+
+import re
+
+import gradio as gr
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from playground.checkpoints import load
+from playground.engine import Engine
+from playground.figures import SCHEDULE_STYLES
+from playground.forward import FIRST, chosen_picture
+from playground.images import to_pixels
+from playground.schedules import SCHEDULES
+from playground.settings import DEFAULTS
+from playground.tabs import Page, objective, schedules
+from playground.widgets import head
+from playground.widgets.curves import STRIP_SIZE
+from playground.widgets.link import link
+
+CURVES = "#schedules-curves .curves"
+
+
+@pytest.fixture(scope="module")
+def url(tiny_checkpoint):
+    engine = Engine(load(tiny_checkpoint), "cpu")
+    page = Page(engine=lambda *_: engine)
+    with gr.Blocks() as demo:
+        with gr.Tabs() as tabs:
+            for name, tab in (("schedules", schedules), ("objective", objective)):
+                with gr.Tab(tab.TITLE, id=name):
+                    tab.build(page)
+        link(tabs)
+    _app, address, _share = demo.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head()
+    )
+    yield address
+    demo.close()
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def opened(browser, url):
+    """One page for all: opening one is what takes the time."""
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.set_default_timeout(60_000)
+    page.wrong, page.asked = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.goto(f"{url}?tab=schedules&schedules=linear,cosine&t=400&__theme=light")
+    page.wait_for_selector(f"{CURVES}[data-drawn=alpha_bar]")
+    page.wait_for_function("document.querySelectorAll('#schedules-curves .row').length === 2")
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def lab(opened):
+    opened.asked.clear()
+    yield opened
+    assert not opened.wrong
+    assert all(address.startswith(("http://127.0.0.1", "data:", "blob:")) for address in opened.asked)
+
+
+def frames(page, count: int = 3) -> None:
+    """Wait until the page has painted."""
+    page.evaluate(
+        """count => new Promise(done => {
+        const next = k => (k ? requestAnimationFrame(() => next(k - 1)) : done()); next(count); })""",
+        count,
+    )
+
+
+def slider(page):
+    return page.locator(f"{CURVES} input[type=range]")
+
+
+def plot(page) -> dict:
+    """Where the plot's axes are on the screen."""
+    return page.evaluate(
+        """() => { const box = document.querySelector('#schedules-curves .over').getBoundingClientRect();
+        const style = document.querySelector('#schedules-curves .curves').style;
+        const [left, width] = ['--left', '--wide'].map(name => parseFloat(style.getPropertyValue(name)));
+        return {x: box.x + left, width, top: box.y + 14, bottom: box.y + box.height - 38}; }"""
+    )
+
+
+def test_t_moves_everything_and_asks_nobody(lab):
+    lab.evaluate("window.heard = []; window.addEventListener('lab:t', e => heard.push(e.detail.t))")
+    numbers = lab.locator(f"{CURVES} .row .now")
+    before = numbers.all_inner_texts()
+    at = plot(lab)
+    lab.mouse.move(at["x"] + 0.4 * at["width"], (at["top"] + at["bottom"]) / 2)
+    lab.mouse.down()
+    for k in range(41, 76):
+        lab.mouse.move(at["x"] + k / 100 * at["width"], (at["top"] + at["bottom"]) / 2)
+    lab.mouse.up()
+    frames(lab)
+    assert slider(lab).input_value() == "750" == str(lab.evaluate("heard.at(-1)"))
+    assert numbers.all_inner_texts() != before
+    cursor = lab.locator(f"{CURVES} .cursor")
+    assert float(cursor.get_attribute("x1")) + lab.locator(f"{CURVES} .over").bounding_box()["x"] == pytest.approx(
+        at["x"] + 0.75 * at["width"], abs=1
+    )
+    # and the other way: whoever moves t moves the curves
+    lab.evaluate("Lab.tell(120, 'somebody')")
+    frames(lab)
+    assert slider(lab).input_value() == "120"
+    assert lab.locator(f"{CURVES} .clock output").inner_text() == "t = 120"
+    slider(lab).focus()
+    for _ in range(3):
+        lab.keyboard.press("ArrowRight")
+    frames(lab)
+    assert lab.evaluate("heard.at(-1)") == 123
+    share = 100 * SCHEDULES["cosine"].make().level(123).signal_rate
+    assert f"{share:.0f} %" in numbers.nth(1).inner_text()
+    assert not [address for address in lab.asked if "queue" in address]
+
+
+def test_strips_are_the_servers_to_a_grey_level(lab):
+    x0 = chosen_picture(None, FIRST, STRIP_SIZE)
+    for row, name in enumerate(("linear", "cosine")):
+        got = lab.evaluate(
+            """row => { const canvas = document.querySelectorAll('#schedules-curves .film canvas')[row];
+            return Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data); }""",
+            row,
+        )
+        got = np.array(got, np.int16).reshape(STRIP_SIZE, 10 * STRIP_SIZE, 4)[..., :3]
+        want = to_pixels(schedules.strip(SCHEDULES[name].make(), x0, DEFAULTS["seed"].default)).astype(np.int16)
+        assert np.abs(got - want).max() <= 1
+
+
+def test_views_and_theme_are_the_pages_own_business(lab):
+    for view in ("signal_rate", "log_snr", "beta", "weight", "alpha_bar"):
+        lab.click(f"{CURVES} button[data-view={view}]")
+        lab.wait_for_selector(f"{CURVES}[data-drawn={view}]")
+        lab.wait_for_function("view => new URLSearchParams(location.search).get('view') === view", arg=view)
+    colours = "() => document.querySelector('#schedules-curves .plot').data.map(trace => trace.line.color)"
+    styles = [SCHEDULE_STYLES[name] for name in ("linear", "cosine")]
+    assert lab.evaluate(colours) == [style.light for style in styles]
+    lab.evaluate("document.body.classList.add('dark')")
+    dark = f'["{styles[0].dark}","{styles[1].dark}"]'
+    lab.wait_for_function(f"want => JSON.stringify(({colours})()) === want", arg=dark)
+    lab.evaluate("document.body.classList.remove('dark')")
+    assert len({trace for trace in lab.evaluate(colours.replace("color", "dash"))}) == 2
+    assert lab.locator(f"{CURVES} .over text").all_text_contents() == ["Cosine", "Linear"]
+    assert not [address for address in lab.asked if "queue" in address]
+
+
+def test_a_schedule_is_drawn_by_hand_and_by_keyboard(lab):
+    lab.get_by_label("Your own", exact=True).check()
+    grip = lab.locator(f"{CURVES} .grip").nth(3)
+    grip.wait_for()
+    lab.wait_for_selector(f"{CURVES} .row[data-name=custom]")
+    at, box = plot(lab), grip.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    assert x == pytest.approx(at["x"] + at["width"] / 2, abs=1)
+    before = lab.locator(f"{CURVES} .row[data-name=custom] .now").inner_text()
+    lab.evaluate("Lab.tell(500, 'somebody')")
+    lab.asked.clear()
+    lab.mouse.move(x, y)
+    lab.mouse.down()
+    lab.mouse.move(x, at["bottom"] - 0.3 * (at["bottom"] - at["top"]), steps=8)
+    frames(lab)
+    during = lab.locator(f"{CURVES} .row[data-name=custom] .now").inner_text()
+    assert not [address for address in lab.asked if "queue" in address]
+    lab.mouse.up()
+    assert during != before and "0.300" in during  # ᾱ at t = 500 is where the hand is
+    # it took the next point along
+    lab.wait_for_function("() => (Lab.settings.get('points') || '').includes(' 0.3 0.3 0.19')")
+    grip.focus()
+    for key in ("PageUp", "ArrowDown"):
+        lab.keyboard.press(key)
+        frames(lab)
+    assert float(grip.get_attribute("aria-valuenow")) == pytest.approx(0.39, abs=2e-3)
+    lab.wait_for_function("() => (Lab.settings.get('points') || '').includes(' 0.39 0.3 ')")
+    lab.wait_for_function("() => new URLSearchParams(location.search).get('points').includes('0.39')")
+    shown = lab.evaluate("document.querySelector('#schedules-curves .plot').data.at(-1).y")
+    assert all(b <= a for a, b in zip(shown, shown[1:], strict=False))
+
+
+def test_no_sideways_scroll_on_a_phone_and_nothing_axe_minds(lab):
+    lab.set_viewport_size({"width": 360, "height": 740})
+    lab.wait_for_function("document.documentElement.scrollWidth <= 360")
+    lab.set_viewport_size({"width": 1366, "height": 900})
+    frames(lab)
+    found = Axe().run(lab, context=CURVES).response["violations"]
+    assert not found, [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
+
+
+def test_the_bound_is_measured_in_the_page(lab):
+    lab.get_by_role("tab", name="Objective").click()
+    lab.wait_for_selector("#objective-curves .curves[data-drawn=weight]")
+    assert lab.locator("#objective-curves .term .number").all_inner_texts() == ["…"] * 4
+    lab.click("#objective-measure")
+    lab.wait_for_selector("#objective-curves .table tbody tr")
+    lab.wait_for_selector("#objective-curves .curves[data-drawn=terms]")
+    terms = [float(text) for text in lab.locator("#objective-curves .term .number").all_inner_texts()]
+    assert sum(terms[:3]) == pytest.approx(terms[3], abs=2e-3) and terms[3] > 0
+    lab.get_by_role("button", name=re.compile("bits per dimension")).click()
+    lab.wait_for_selector("#objective-curves .curves[data-drawn=share]")
+    assert re.search(r"t = \d+, .* t = \d+", lab.locator("#objective-curves .caption").inner_text())
+    found = Axe().run(lab, context="#objective-curves .curves").response["violations"]
+    assert not found, [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
