@@ -19,7 +19,7 @@ from playground.words import _
 
 TITLE = _("Objective")
 TAB = "objective"
-NOTE = "Measured on pictures painted for this page, or on one of yours; the model was trained on other kinds of pictures."
+NOTE = "Measured on pictures painted for this page, or on one of yours; the model learnt from other kinds."
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
