@@ -166,7 +166,7 @@ def build(page) -> None:
             )
             upload = safe_image(
                 label=_("Your picture"), sources=["upload", "clipboard", "webcam"], height=150,
-                elem_id="noise-upload",
+                elem_id="noise-upload", elem_classes="lab-upload", placeholder=_("Drop a picture here"),
             )  # fmt: skip
             titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
             schedule = control("schedule", TAB, choices=titles)

@@ -219,7 +219,7 @@
       for (let t = 0; t < state.T; t += every) ts.push(t);
       ts.push(state.T);
       curveChart.line("alpha_bar", ts, ts.map((t) => alphaBar[t]));
-      $(".curve figcaption").textContent = `${Lab.text("What is left of the picture")} · ${curve.title}`;
+      $(".curve figcaption").textContent = `${Lab.text("What is left of the picture")} · ${Lab.text(curve.title)}`;
       forget();
       if (state.n) {
         drawStrip();
@@ -237,81 +237,89 @@
     };
 
     const paint = (view, base64, n) => Lab.paintRGB(canvas(view), Lab.bytes(base64), n);
+    const captions = (section, texts) => {
+      root.querySelectorAll(`${section} figcaption`).forEach((node, k) => (node.textContent = texts[k]));
+    };
 
-    let asked = false; // the answer on show belongs to this picture and schedule
-    const look = Lab.pump(
-      () => server.look(question()),
-      (answer) => {
-        if (!root.isConnected) return;
-        if (answer.error) return ($(".look .note").textContent = answer.error);
-        const n = answer.n;
-        paint("seen", answer.x, n);
-        paint("x0_hat", answer.x0_hat, n);
-        paint("truth", answer.x0, n);
-        Lab.paintRGB(canvas("error"), Lab.mapped(Lab.bytes(answer.gap), "viridis"), n);
-        const values = { t: answer.t, size: n, rmse: Lab.number(answer.rmse, 3), ms: Math.round(answer.ms) };
-        const captions = [
-          Lab.text("what it gets, {size} × {size}", values), Lab.text("x̂0, what it sees"), Lab.text("x0, the truth"),
-          Lab.text("error {rmse}", values),
-        ];
-        root.querySelectorAll(".look figcaption").forEach((node, k) => (node.textContent = captions[k]));
-        const views = ["seen", "x0_hat", "truth", "error"];
-        views.forEach((view, k) => label(canvas(view), `${captions[k]}, t ${answer.t}`));
-        $(".look .pictures").hidden = false;
-        $(".look .note").textContent = Lab.text("t {t}: root mean square error {rmse}, in {ms} ms", values);
-      },
-      () => ($(".look .note").textContent = Lab.text("The server did not answer.")),
-    );
+    /**
+     * A question whose answer appears in `section`: latest wins, and an answer about a picture or a schedule that has
+     * gone meanwhile is dropped. `answered(answer)` draws it and returns the line above it.
+     */
+    function questionIn(section, ask, answered) {
+      const note = $(`${section} .note`);
+      const pump = Lab.pump(
+        () => ask(question()),
+        (answer, about) => {
+          if (!root.isConnected || about.x0 !== x0 || about.alphaBar !== alphaBar) return;
+          note.textContent = answer.error || answered(answer);
+          if (!answer.error) $(`${section} .pictures`).hidden = false;
+        },
+        () => (note.textContent = Lab.text("The server did not answer.")),
+      );
+      return () => {
+        if (!note.textContent) note.textContent = Lab.text("One moment …");
+        pump({ x0, alphaBar });
+      };
+    }
+
+    const look = questionIn(".look", (asked) => server.look(asked), (answer) => {
+      const { n, t } = answer;
+      paint("seen", answer.x, n);
+      paint("x0_hat", answer.x0_hat, n);
+      paint("truth", answer.x0, n);
+      Lab.paintRGB(canvas("error"), Lab.mapped(Lab.bytes(answer.gap), "viridis"), n);
+      const values = { t, size: n, rmse: Lab.number(answer.rmse, 3), ms: Math.round(answer.ms) };
+      const texts = [
+        Lab.text("what it gets, {size} × {size}", values),
+        Lab.text("x̂0, what it sees"),
+        Lab.text("x0, the truth"),
+        Lab.text("where it is wrong"),
+      ];
+      captions(".look", texts);
+      ["seen", "x0_hat", "truth", "error"].forEach((view, k) => label(canvas(view), `${texts[k]}, t ${t}`));
+      label(canvas("x0_hat"), `x̂0, ${told(t, alphaBar[t])}, ${Lab.text("model error {rmse}", values)}`);
+      return Lab.text("t {t}: root mean square error {rmse}, in {ms} ms", values);
+    });
     function follow() {
       if ($(".live").checked) look();
     }
-    function forget() {
-      asked = asked && $(".live").checked;
-      if (!asked) $(".look .pictures").hidden = true;
-      $(".chain .pictures").hidden = true;
-      for (const note of root.querySelectorAll(".note")) note.textContent = "";
-    }
-    $(".once").addEventListener("click", () => {
-      asked = true;
-      look();
-    });
+    $(".once").addEventListener("click", look);
     $(".live").addEventListener("change", () => {
-      asked = true;
+      $(".look .note").setAttribute("aria-live", $(".live").checked ? "off" : "polite"); // a number a frame is no news
       follow();
     });
 
-    const chain = Lab.pump(
-      () => server.chain(question()),
-      (answer) => {
-        if (!root.isConnected) return;
-        if (answer.error) return ($(".chain .note").textContent = answer.error);
-        paint("chain", answer.chain, answer.n);
-        paint("jump", answer.jump, answer.n);
-        const captions = [Lab.text("{t} steps", { t: answer.t }), Lab.text("one jump")];
-        root.querySelectorAll(".chain figcaption").forEach((node, k) => (node.textContent = captions[k]));
-        ["chain", "jump"].forEach((view, k) => label(canvas(view), captions[k]));
-        const heads = root.querySelectorAll(".chain th[scope=col]");
-        heads[0].textContent = Lab.text("mean");
-        heads[1].textContent = Lab.text("standard deviation");
-        const rows = [answer.told.chain, answer.told.jump, answer.told.theory];
-        const names = [...captions, Lab.text("in theory")];
-        $(".chain tbody").replaceChildren(
-          ...rows.map((row, k) => {
-            const line = document.createElement("tr");
-            const name = document.createElement("th");
-            name.scope = "row";
-            name.textContent = names[k];
-            line.append(name);
-            for (const number of [row.mean, row.std]) line.insertCell().textContent = Lab.number(number, 4);
-            return line;
-          }),
-        );
-        $(".chain .pictures").hidden = false;
-        $(".chain .note").textContent = Lab.text("Fresh noise at each step, and yet the same distribution.");
-      },
-      () => ($(".chain .note").textContent = Lab.text("The server did not answer.")),
-    );
-    $(".walk").addEventListener("click", () => chain());
+    const chain = questionIn(".chain", (asked) => server.chain(asked), (answer) => {
+      paint("chain", answer.chain, answer.n);
+      paint("jump", answer.jump, answer.n);
+      const texts = [Lab.text("{t} steps", { t: answer.t }), Lab.text("one jump")];
+      captions(".chain", texts);
+      ["chain", "jump"].forEach((view, k) => label(canvas(view), texts[k]));
+      const heads = root.querySelectorAll(".chain th[scope=col]");
+      heads[0].textContent = Lab.text("mean");
+      heads[1].textContent = Lab.text("standard deviation");
+      const { chain: walked, jump, theory } = answer.told;
+      const names = [...texts, Lab.text("in theory")];
+      const rows = [walked, jump, theory].map((row, k) => {
+        const line = document.createElement("tr");
+        const name = document.createElement("th");
+        name.scope = "row";
+        name.textContent = names[k];
+        line.append(name);
+        for (const number of [row.mean, row.std]) line.insertCell().textContent = Lab.number(number, 4);
+        return line;
+      });
+      $(".chain tbody").replaceChildren(...rows);
+      return Lab.text("Fresh noise at each step, and yet the same distribution.");
+    });
+    $(".walk").addEventListener("click", chain);
+
+    /** Another picture or schedule: what was answered about the last one goes (live, its place stays). */
+    function forget() {
+      $(".look .pictures").hidden ||= !$(".live").checked;
+      $(".chain .pictures").hidden = true;
+      for (const note of root.querySelectorAll(".note")) note.textContent = "";
+    }
 
     // ------------------------------------------------------------ hands
 
