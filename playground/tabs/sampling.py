@@ -146,6 +146,11 @@ def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "chec
                 made[name] = control(name, tab, choices=known, visible=len(known) > 1)
             else:
                 made[name] = control(name, tab)
+        if "schedule" in made:  # one drawn by hand comes with its points
+            made["points"] = control("points", tab, visible=DEFAULTS["schedule"].default == "custom")
+            made["schedule"].change(
+                lambda name: gr.update(visible=name == "custom"), made["schedule"], made["points"], queue=False, **QUIET
+            )
     return made
 
 
@@ -216,12 +221,13 @@ def stop_on(button: gr.Button, events: Sequence, elem_id: str) -> None:
 
 
 def with_knobs(fn: Callable) -> Callable:
-    """`fn(…, **knobs)` as an endpoint sees it: a parameter of its own for each knob of any sampler."""
+    """`fn(…, **knobs)` as an endpoint sees it: a parameter of its own for each knob of any sampler, and for the
+    points of a schedule drawn by hand."""
     signature = inspect.signature(fn)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     more = [
         inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
-        for name in KNOBS
+        for name in (*KNOBS, "points")
         if name not in signature.parameters
     ]
 
