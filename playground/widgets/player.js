@@ -476,18 +476,18 @@ Lab.define("player", function (ui) {
     $(".waiting").textContent = text;
   }
 
+  /** The wheel over the pictures: a step a notch; at an end the page scrolls. */
   function wheel(box) {
-    box.addEventListener(
-      "wheel",
-      (event) => {
-        if (event.ctrlKey || !film || !film.end) return;
-        const by = (event.deltaY || event.deltaX) > 0 ? 1 : -1;
-        if (place + by < 0 || place + by >= film.places.length) return; // at an end the page scrolls
-        event.preventDefault();
-        step(by);
-      },
-      { passive: false },
-    );
+    let turned = 0;
+    Lab.wheel(box, (notches) => {
+      if (!film || !film.end) return false;
+      turned += notches;
+      const by = Math.trunc(turned);
+      turned -= by;
+      if (by && (place + by < 0 || place + by >= film.places.length)) return false;
+      if (by) step(by);
+      return true;
+    });
   }
 
   function keys(event) {
@@ -525,6 +525,9 @@ Lab.define("player", function (ui) {
     if (film && film.end && !playing) show(film.nearest(t));
   });
 
+  if (Lab.keys && !Lab.keys.some(([keys]) => keys === "␣ K")) {
+    Lab.keys.push(["␣ K", "A run: play and pause"], ["← → Home End", "A run: step by step, to its ends"]);
+  }
   controls();
   say(Lab.text("A run will play here, step by step."));
   watch("value", () => take(props.value));

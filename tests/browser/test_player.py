@@ -165,6 +165,33 @@ def test_scrubbing_is_exact_and_asks_nothing_of_the_server(lab):
     assert not lab.asked
 
 
+def test_a_finished_run_follows_the_hand(lab, record_property):
+    """Ready in the frame in which it ended; then a redraw of all six views for each move of the slider."""
+    press(lab, "Quick")
+    until(lab, "done")
+    measured = lab.evaluate("""async () => {
+        const range = document.querySelector('#test-player input[type=range]');
+        const view = document.querySelector('#test-player canvas[data-view=x_t]');
+        const frame = () => new Promise(requestAnimationFrame);
+        const before = view.getAttribute('aria-label');
+        let began = performance.now();
+        range.value = 3; range.dispatchEvent(new Event('input', {bubbles: true}));
+        while (view.getAttribute('aria-label') === before) await frame();
+        const ready = performance.now() - began;
+        began = performance.now();
+        let moves = 0;
+        while (performance.now() - began < 1000) {
+            range.value = moves++ % 51; range.dispatchEvent(new Event('input', {bubbles: true}));
+            await frame();
+        }
+        return {ready, rate: 1000 * moves / (performance.now() - began)};
+    }""")
+    record_property("ready_to_scrub_ms", round(measured["ready"], 1))
+    record_property("scrub_moves_per_second", round(measured["rate"], 1))
+    print("ready to scrub: {ready:.0f} ms; moves a second: {rate:.0f}".format(**measured))
+    assert measured["ready"] < 2000
+
+
 def test_keyboard_walk(lab):
     press(lab, "Quick")
     until(lab, "done")
