@@ -150,8 +150,8 @@ def lesson(checkpoint: str = "emoji-32", students: int = 30, pictures: int = 1, 
     report.add("memory, MB", memory, 1500)
     report.note(
         f"{students} students, {pictures} guided picture(s) of {STEPS} steps each, arriving within {arrive:g} s; "
-        f"offline {offline[0]:.0f} and {offline[1]:.0f} rows/s before and after; plain app: eager fp32, one request at a "
-        f"time, {plain:.0f} rows/s."
+        f"offline {offline[0]:.0f} and {offline[1]:.0f} rows/s before and after; plain app: eager fp32, one request "
+        f"at a time, {plain:.0f} rows/s."
     )
     for problem in sorted({seen.error for seen in visits if seen.error}):
         report.note(f"failure: {problem}")

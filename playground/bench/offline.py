@@ -87,6 +87,7 @@ def picture(checkpoint: Checkpoint, runtime: Runtime) -> Tensor:
     return last.final
 
 
+@torch.inference_mode()
 def count_flops(model: nn.Module, inputs: Inputs) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
