@@ -47,6 +47,7 @@ def opened(page, url):
     page.emulate_media(reduced_motion="reduce")
     page.goto(url)
     page.wait_for_function("document.querySelector('#noise-scrubber .snr')?.textContent")
+    page.evaluate("document.fonts.ready.then(() => true)")  # the formula's letters are the last thing to come
     return page
 
 

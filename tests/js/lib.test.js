@@ -55,6 +55,8 @@ test("the histogram counts x_t before it is clipped", () => {
   assert.deepEqual([...counts], [0, 0, 0, 1, 2, 0, 1, 0]);
   assert.equal(Lab.histogram(counts, x0, eps, 0.5, 1, -4, 4, 2), 2);
   assert.deepEqual([...counts], [0, 0, 0, 0, 1, 0, 1, 0]);
+  Lab.histogram(counts, Float32Array.of(-1.01, 1.01, 0.99), Int16Array.of(0, 0, 0), 1, 0, -1, 1);
+  assert.deepEqual([...counts], [0, 0, 0, 0, 0, 0, 0, 1], "just outside is outside");
 });
 
 test("the normal density and the SNR", () => {

@@ -22,10 +22,11 @@ test("thinning keeps values as they are, so noise stays noise", () => {
 
 test("reducing averages squares, and leaves sizes it can't divide", () => {
   const x0 = new Float32Array(3 * 4 * 4);
-  for (let p = 0; p < 16; p++) x0[3 * p] = p % 2 ? 1 : -1; // red flickers, the rest is 0
+  for (let p = 0; p < 16; p++) x0[3 * p] = p % 2 ? 1 : -1; // red flickers, blue is bright below, green is 0
+  for (let p = 8; p < 16; p++) x0[3 * p + 2] = 0.6;
   const { bytes, n } = reduced(x0, 4, 2);
   assert.equal(n, 2);
-  assert.deepEqual([...bytes], Array(12).fill(128));
+  assert.deepEqual([...bytes], [128, 128, 128, 128, 128, 128, 128, 128, 204, 128, 128, 204]);
   const whole = reduced(x0, 4, 3);
   assert.equal(whole.n, 4);
   assert.equal(whole.bytes[0], 0);
