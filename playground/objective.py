@@ -107,6 +107,8 @@ def probe(schedule: NoiseSchedule, count: int = 40) -> list[int]:
     """At most `count` values of t (1 and T among them), rising: half of them even in t, half even in log-SNR,
     since the error changes with the latter and a person reads the former."""
     T, half = schedule.T, max(2, count // 2)
+    if T == 1:
+        return [1]
     even = torch.linspace(1, T, half, dtype=torch.float64).tolist()
     last = T if schedule.alpha_bar[T] > 0 else max(1, T - 1)
     high, low = schedule.log_snr[1].item(), schedule.log_snr[last].item()

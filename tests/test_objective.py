@@ -206,7 +206,7 @@ def test_no_signal_at_T_breaks_nothing(T):
 
 
 def nothing(schedule, t):
-    return Prediction(torch.zeros(1, 4), torch.zeros(1, 4), schedule.level(t))
+    return Prediction(torch.zeros(1, 1), torch.zeros(1, 1), schedule.level(t))
 
 
 def test_mean_errors_average_over_pictures():

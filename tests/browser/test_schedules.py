@@ -30,11 +30,11 @@ def url(tiny_checkpoint):
     engine = Engine(load(tiny_checkpoint), "cpu")
     page = Page(engine=lambda *_: engine)
     with gr.Blocks() as demo:
-        with gr.Tabs() as tabs:
+        with gr.Tabs():
             for name, tab in (("schedules", schedules), ("objective", objective)):
                 with gr.Tab(tab.TITLE, id=name):
                     tab.build(page)
-        link(tabs)
+        link()
     _app, address, _share = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head(),
         theme=THEME, css_paths=CSS,
