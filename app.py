@@ -45,11 +45,11 @@ def build() -> gr.Blocks:
     ) as demo:
         with gr.Row(elem_id="page-title"):
             gr.HTML("<h1>Diffusion playground</h1>")
-        with gr.Tabs() as tabs:
+        with gr.Tabs():
             for tab in TABS:
                 with gr.Tab(tab.TITLE, id=tab.__name__.rpartition(".")[2]):
                     tab.build(page)
-        link(tabs)
+        link()
     return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
 
 

@@ -35,6 +35,7 @@
     pending: new Map(), // name → value on its way to the controls
     sent: new Map(), // name → [[value, when]] lately sent to controls, whose echoes are stale
     patches: new Map(), // index of a control → other properties on their way to it
+    firm: {}, // what was restored last, and stays so until a person touches the page
     ask: null, // makes Gradio call `take`
   };
 
@@ -93,22 +94,30 @@
       }
       tell(name, value, source || "settings");
     },
+    /** Several at once, and firmly: a sampler's change makes the server set its knobs to their defaults. */
     restore(values) {
+      state.firm = { ...values };
       for (const [name, value] of Object.entries(values)) settings.put(name, value);
     },
     /** A control changed: what its namesakes get, or null where there is nothing to do. */
     changed(index, value) {
       const { name, value: start } = state.controls[index];
       const now = name in state.values ? state.values[name] : start;
-      if (known(now) === known(value) || state.pending.has(name) || stale(name, value)) return null;
+      if (known(now) === known(value) || state.pending.has(name)) return null;
+      if (name in state.firm) {
+        state.pending.set(name, state.firm[name]);
+        follow();
+        return null;
+      }
+      if (stale(name, value)) return null;
       state.values[name] = value;
       remember(name, value);
       write();
       tell(name, value, "control");
       return { value };
     },
-    /** For Gradio: an update for each control, and for the tabs last. */
-    take(tabs) {
+    /** For Gradio: an update for each control. */
+    take() {
       const nothing = { __type__: "update" };
       const updates = state.controls.map(({ name }, index) => {
         const update = { ...nothing, ...(state.patches.get(index) || {}) };
@@ -118,8 +127,6 @@
       for (const [name, value] of state.pending) remember(name, value);
       state.pending.clear();
       state.patches.clear();
-      if (tabs) updates.push(state.open ? { ...nothing, selected: state.open } : nothing);
-      state.open = null;
       return updates;
     },
     tab(name) {
@@ -139,8 +146,8 @@
 
   Lab.define("link", function (ui) {
     const $ = (selector) => ui.element.querySelector(selector);
-    const { table, controls, defaults, tab } = ui.props.page;
-    Object.assign(state, { table, controls, defaults, tab });
+    const { table, controls, defaults, tabs } = ui.props.page;
+    Object.assign(state, { table, controls, defaults });
     state.ask = () => ui.trigger("follow", {});
     const said = $(".said");
     const style = document.createElement("style");
@@ -155,6 +162,30 @@
     $(".close").textContent = Lab.text("Close");
     $(".address").setAttribute("aria-label", Lab.text("Link to this page as it is set"));
     $(".bar").setAttribute("aria-label", Lab.text("Share and reset"));
+
+    let opening = null; // the tab that a link asks for, until it is open or a person does something
+    const touch = () => {
+      opening = null;
+      state.firm = {};
+    };
+    for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, touch, true);
+    /** The button of a tab; on a narrow page it is in a menu, and has nothing but its words. */
+    function button(name) {
+      const words = tabs[name] && Lab.text(tabs[name]);
+      const inMenu = [...document.querySelectorAll(".overflow-dropdown button")];
+      return (
+        document.querySelector(`[role="tab"][data-tab-id="${name}"]`) ||
+        inMenu.find((one) => words && one.textContent.trim() === words)
+      );
+    }
+    /** Presses it as a person would, again and again, for Gradio may still be building its tabs and start over. */
+    function open(tries) {
+      const found = opening && button(opening);
+      const done = found && (found.getAttribute("aria-selected") === "true" || found.matches(".selected"));
+      if (!opening || done || !tries) return (opening = null);
+      if (found) found.click();
+      return setTimeout(() => open(tries - 1), 300);
+    }
 
     function say(text) {
       said.textContent = "";
@@ -263,10 +294,7 @@
     ui.watch("value", () => {
       const news = ui.props.value;
       if (!news || !news.settings) return;
-      if (news.settings.tab) {
-        state.tab = state.open = news.settings.tab;
-        follow();
-      }
+      if (news.settings.tab) (opening = news.settings.tab), open(40);
       const { tab: opened, ...values } = news.settings;
       settings.restore(values);
       hide(news.hide);

@@ -19,7 +19,7 @@ from playground.words import say
 MAX_QUERY = 8000  # characters; a longer one is no link of ours
 
 
-def link(tabs: gr.Tabs | None = None, elem_id: str = "link") -> gr.HTML:
+def link(elem_id: str = "link") -> gr.HTML:
     """The bar with Copy link, Reset and the list of keys, and all the wiring of the page's controls.
 
     Controls of one name follow each other, in tabs that nobody has opened yet as well. The address follows
@@ -35,17 +35,15 @@ def link(tabs: gr.Tabs | None = None, elem_id: str = "link") -> gr.HTML:
             {"tab": tab, "name": name, "value": component.value} for tab, name, component in controls
         ],
         "defaults": {name: row.default for name, row in DEFAULTS.items()},
-        "tab": None,
+        "tabs": {name: getattr(tab.label, "key", tab.label) for name, tab in _tabs_of(demo)},
     }
     bar = widget("link", elem_id=elem_id, events=("follow",), page=page)
     quiet = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
     for index, (_tab, name, component) in enumerate(controls):
         others = [other for _t, same, other in controls if same == name and other is not component]
         component.change(None, component, others, js=_told(index, len(others)), **quiet)
-    outputs = [component for _t, _n, component in controls] + ([tabs] if tabs is not None else [])
-    bar.follow(
-        None, None, outputs, js=f"() => Lab.settings.take({'true' if tabs is not None else 'false'})", **quiet
-    )
+    outputs = [component for _tab, _name, component in controls]
+    bar.follow(None, None, outputs, js="() => Lab.settings.take()", **quiet)
     for name, tab in _tabs_of(demo):
         tab.select(None, None, None, js=f"() => {{ Lab.settings.tab({name!r}); }}", **quiet)
     demo.load(read, None, bar, **quiet)

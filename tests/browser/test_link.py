@@ -18,7 +18,7 @@ DOTTED = "A sentence. With dots: and more."
 @pytest.fixture(scope="module")
 def url():
     with gr.Blocks() as demo:
-        with gr.Tabs() as tabs:
+        with gr.Tabs():
             with gr.Tab(_("Noise"), id="noise"):
                 for name in ("seed", "schedule", "t"):
                     control(name, "noise")
@@ -30,7 +30,7 @@ def url():
             with gr.Tab(_("Denoise"), id="denoise"):
                 seed = control("seed", "denoise")
                 gr.Button(_(DOTTED), elem_id="new").click(lambda: 4242, None, seed, api_visibility="private")
-        link(tabs)
+        link()
     _app, url, _share = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False,
         head=head(TRANSLATIONS), i18n=i18n(),
@@ -169,7 +169,7 @@ def test_copy_link_and_reset(page, url, context):
 
 def test_where_the_clipboard_is_forbidden_the_link_can_be_copied_by_hand(page, url):
     opened(page, url, "?seed=5")
-    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     page.click("#link .copy")
     expect(page.locator("#link .address")).to_be_focused()
     assert "seed=5" in page.input_value("#link .address")
