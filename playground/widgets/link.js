@@ -178,13 +178,12 @@
         inMenu.find((one) => words && one.textContent.trim() === words)
       );
     }
-    /** Presses it as a person would, again and again, for Gradio may still be building its tabs and start over. */
+    /** Presses it as a person would; for a while again and again, as Gradio builds its tabs late and starts over. */
     function open(tries) {
-      const found = opening && button(opening);
-      const done = found && (found.getAttribute("aria-selected") === "true" || found.matches(".selected"));
-      if (!opening || done || !tries) return (opening = null);
-      if (found) found.click();
-      return setTimeout(() => open(tries - 1), 300);
+      if (!opening || !tries) return;
+      const found = button(opening);
+      if (found && found.getAttribute("aria-selected") !== "true" && !found.matches(".selected")) found.click();
+      setTimeout(() => open(tries - 1), 300);
     }
 
     function say(text) {
