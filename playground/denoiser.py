@@ -40,6 +40,8 @@ def rows_of(prediction: Prediction, rows: Sequence[int]) -> Prediction:
 class UNetDenoiser:
     """A checkpoint's U-Net as a denoiser: float32 inside, on its device; float64 on the CPU outside.
 
+    A self-conditioned net is asked with its own x̂0 of the step before stacked on x's channels, (B, 2C, H, W).
+
     Args:
         checkpoint: has `.model`, `.encode(conditions)` and `.prediction_kind`.
         runtime: what runs the network; by default plain PyTorch, on the device where the weights are.
@@ -55,7 +57,8 @@ class UNetDenoiser:
         """Goes over to the fastest runtime there is for this net on this machine. Takes seconds; may be called while
         another thread asks."""
         c = self.checkpoint
-        self.runtime = best(c.model, (torch.zeros(1, c.channels, c.size, c.size), torch.ones(1), self._vector(NOTHING)))
+        x = torch.zeros(1, c.channels * (2 if c.model.self_condition else 1), c.size, c.size)
+        self.runtime = best(c.model, (x, torch.ones(1), self._vector(NOTHING)))
 
     @torch.inference_mode()
     def _encode(self, condition: Condition) -> Tensor | None:
@@ -73,8 +76,11 @@ class UNetDenoiser:
     ) -> Prediction:
         levels = per_row(levels, len(x))
         t = torch.tensor([float(level.t) for level in levels])
+        c = self.checkpoint
+        if c.model.self_condition and x.shape[1] == c.channels:
+            x = torch.cat([x, torch.zeros_like(x)], dim=1)
         output = self._output(x, t, conditions or [NOTHING] * len(x))
-        return Prediction.from_output(self.checkpoint.prediction_kind, output.to(x.dtype), x, levels)
+        return Prediction.from_output(c.prediction_kind, output.to(x.dtype), x[:, : c.channels], levels)
 
 
 def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:

@@ -131,10 +131,9 @@ class Trainer:
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             condition = self.net.encode(conditions)
-            previous = None
             if self.recipe.self_condition and self.step % 2:
-                previous = self.estimate_x0(x, t, condition, alpha_bar.to(self.device))
-            output = self.forward(x, t, condition, previous).float()
+                x = torch.cat([x, self.estimate_x0(x, t, condition, alpha_bar.to(self.device))], dim=1)
+            output = self.forward(x, t, condition).float()
             loss = (F.mse_loss if self.recipe.loss == "mse" else F.l1_loss)(output, target)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -152,7 +151,7 @@ class Trainer:
     @torch.no_grad()
     def estimate_x0(self, x: Tensor, t: Tensor, condition: Tensor | None, alpha_bar: Tensor) -> Tensor:
         """The net's first guess, given back to it as input: Chen et al. 2022, algorithm 1."""
-        output = self.forward(x, t, condition, None).float()
+        output = self.forward(x, t, condition).float()
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         guess = {"eps": (x - noise * output) / signal, "x0": output, "v": signal * x - noise * output}
         return guess[self.recipe.prediction].clamp(-1, 1)

@@ -110,7 +110,7 @@ class UNet(nn.Module):
         patch: pixels per side folded into one grid position.
         emb_dim: width of the time and condition embedding. It is paid for in every block: keep it modest.
         condition_dim: width of the condition vector, 0 for an unconditional net.
-        self_condition: also take the previous estimate of x0 as input (zeros where there is none).
+        self_condition: the estimate of x0 from the step before is an input too, stacked on x's channels.
         T: number of diffusion steps the time is counted in; the embedding sees 1000·t/T.
     """
 
@@ -167,11 +167,9 @@ class UNet(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(
-        self, x: Tensor, t: Tensor, condition: Tensor | None = None, x0_previous: Tensor | None = None
-    ) -> Tensor:
-        """x: (B, C, H, W) in about [−1, 1]; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None;
-        x0_previous: (B, C, H, W) or None, used only with self_condition. Returns (B, C, H, W).
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        """x: (B, C, H, W) in about [−1, 1], with self_condition (B, 2C, H, W), the second half zeros where there is no
+        estimate yet; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None. Returns (B, C, H, W).
 
         Raises:
             ValueError: height or width is not divisible by `self.multiple`.
@@ -183,8 +181,8 @@ class UNet(nn.Module):
             emb = emb + self.embed_condition(condition)
         emb = F.silu(emb)
 
-        if self.self_condition:
-            x = torch.cat([x, torch.zeros_like(x) if x0_previous is None else x0_previous], dim=1)
+        if self.self_condition and x.shape[1] == self.channels:
+            x = torch.cat([x, torch.zeros_like(x)], dim=1)
         x = rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=self.patch, q=self.patch)
         x = self.stem(x)  # (B, dims[0], H/patch, W/patch)
 

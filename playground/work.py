@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .denoiser import Denoiser, clipped, evaluations, guided
+from .denoiser import UNetDenoiser, clipped, evaluations, guided
 from .errors import UserError
 from .jobs import Job
 from .predictions import Prediction
@@ -57,6 +57,7 @@ class Task:
     x: Tensor
     level: Level
     index: int = 0
+    x0: Tensor | None = None  # what the model believed in last, for a self-conditioned net
 
     @property
     def rows(self) -> int:
@@ -73,6 +74,7 @@ class Task:
             UserError: the picture came out with numbers that are none. And whatever the sampler raises.
         """
         index, level, x, final = self.index, self.level, self.x[0], None
+        self.x0 = answer.x0
         try:
             self.x, self.level = self.job.sampler.send(answer)
             self.index += 1
@@ -97,12 +99,15 @@ def begin(jobs: Sequence[Job], who: object, request: Request) -> tuple[list[Task
     return tasks, steps
 
 
-def answers(denoise: Denoiser, batch: Sequence[Task]) -> list[Prediction]:
+def answers(denoise: UNetDenoiser, batch: Sequence[Task]) -> list[Prediction]:
     """What a model says to the open questions of some tasks, (1, C, H, W) each: guided and clipped as they wish."""
+    self_condition = denoise.checkpoint.model.self_condition
     limits = [1.0 if task.job.clip else math.inf for task in batch]
     denoise = guided(denoise, [task.job.guidance_scale for task in batch])
     denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64)[:, None, None, None])
     x = torch.cat([task.x for task in batch])
+    if self_condition:
+        x = torch.cat([x, torch.cat([torch.zeros_like(t.x) if t.x0 is None else t.x0 for t in batch])], dim=1)
     seen = denoise(x, [task.level for task in batch], [task.job.condition for task in batch])
     # Copies, so that a step that is kept does not keep the whole batch alive.
     rows = [(seen.x0[k : k + 1].clone(), seen.eps[k : k + 1].clone()) for k in range(len(batch))]
@@ -110,7 +115,7 @@ def answers(denoise: Denoiser, batch: Sequence[Task]) -> list[Prediction]:
 
 
 @torch.no_grad()
-def run_direct(denoise: Denoiser, jobs: Sequence[Job], max_batch: int = 32) -> Iterator[list[Step]]:
+def run_direct(denoise: UNetDenoiser, jobs: Sequence[Job], max_batch: int = 32) -> Iterator[list[Step]]:
     """Runs jobs in the caller's own thread, in lock-step; yields the steps of each round through the network."""
     tasks, steps = begin(jobs, None, Request(len(jobs)))
     if steps:

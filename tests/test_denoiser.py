@@ -1,13 +1,19 @@
 """The U-Net as a denoiser, guidance and clipping, against the formulas written out."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
-from playground.checkpoints import load
+from playground.checkpoints import Checkpoint, load
 from playground.conditioning import Condition
 from playground.denoiser import UNetDenoiser, clipped, evaluations, guided
+from playground.engine import Engine
 from playground.exact import gaussian
-from playground.predictions import Prediction
+from playground.jobs import job_for, noise_of
+from playground.predictions import Prediction, clip
+from playground.samplers import ddim, run
+from playground.schedules import spaced
 
 CAT, FLAT = Condition(("cat",)), Condition(("face",), "flat")
 
@@ -108,3 +114,30 @@ def test_clipping_can_differ_from_row_to_row(checkpoint, denoise, x):
     free, kept = denoise(10 * x, level), clipped(denoise, limits)(10 * x, level)
     assert torch.equal(kept.x0[1], free.x0[1]) and torch.equal(kept.eps[1], free.eps[1])
     assert kept.x0[0].abs().max() == 1 and kept.x0[2].abs().max() == 0.5
+
+
+def test_a_self_conditioned_net_is_given_its_last_belief():
+    """Chen et al. 2022, algorithm 2, written out, against the engine."""
+    torch.manual_seed(3)
+    unet = {"dims": [16], "attention": [False], "emb_dim": 16, "head_dim": 16, "self_condition": True}
+    net = Checkpoint(size=8, unet=unet).eval()
+    for parameter in net.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3)
+    levels = spaced(net.schedule, 4)
+    x = start = noise_of(5)((1, 3, 8, 8))
+    x0 = torch.zeros_like(x)
+    with torch.no_grad():
+        for here, there in pairwise(levels):
+            output = net.model(torch.cat([x, x0], 1).float(), torch.tensor([here.t])).double()
+            prediction = clip(Prediction.from_output("v", output, x, here))
+            x0 = prediction.x0
+            x = there.signal_rate * x0 + there.noise_rate * prediction.eps
+    engine = Engine(net, "cpu", warm=False)
+    try:
+        final = [step for step in engine.run([job_for(engine, steps=4, seed=5)])][-1].final
+    finally:
+        engine.close()
+    torch.testing.assert_close(final, x[0], atol=1e-5, rtol=0)
+    forgetful = run(ddim(start, levels, None), clipped(UNetDenoiser(net)))
+    assert not torch.allclose(final, forgetful[0], atol=1e-3)

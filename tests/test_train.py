@@ -1,6 +1,7 @@
 """Training: it learns, what it writes loads, and a run that was interrupted ends as one that was not."""
 
 import json
+import math
 import subprocess
 import sys
 
@@ -40,11 +41,17 @@ def trainer(data, **settings) -> Trainer:
     return Trainer(Recipe(**TINY | settings), read_pictures(data, 8), torch.device("cpu"))
 
 
-@pytest.mark.parametrize("settings", [{}, {"prediction": "eps", "loss": "l1"}, {"prediction": "x0"}, {"self_condition": True}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"prediction": "eps", "loss": "l1"}, {"prediction": "x0"}, {"self_condition": True}]
+)
 def test_it_learns(data, settings):
     run = trainer(data, **settings)
-    losses = [run.train_step(0.0) for _ in range(140)]
-    assert sum(losses[-40:]) < 0.85 * sum(losses[:40])  # without learning: 1 ± 0.05
+    before = run.errors()
+    for _ in range(140):
+        assert math.isfinite(run.train_step(0.0))
+    after = run.errors()
+    for level in (-6.0, -4.0, -2.0):  # on pictures held out, with the running mean of the weights
+        assert after[level] < 0.6 * before[level]
 
 
 @pytest.mark.parametrize("kind", ["eps", "x0", "v"])
@@ -56,7 +63,7 @@ def test_a_perfect_net_has_no_loss(data, kind):
     x = q_sample(x0.double(), levels, eps.double())
     seen = {}
 
-    def forward(given, times, condition, previous):
+    def forward(given, times, condition):
         seen.update(x=given, t=times)
         target = {"eps": eps, "x0": x0, "v": Prediction(x0.double(), eps.double(), levels).v.float()}[kind]
         return target + 0 * run.net.model.head.weight.sum()  # so that there is something to differentiate
@@ -148,10 +155,9 @@ def test_the_command_trains_writes_and_goes_on(data, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.png").write_text("no picture")
     bad = tmp_path / "bad"
-    call = subprocess.run(
-        [sys.executable, "-m", "playground.train", "--data", str(bad), "--out", str(tmp_path / "n")],
-        cwd=tmp_path, capture_output=True, text=True, env={"PYTHONPATH": str(train.__file__).rsplit("/", 2)[0], "PATH": ""},
-    )  # fmt: skip
+    command_line = [sys.executable, "-m", "playground.train", "--data", str(bad), "--out", str(tmp_path / "n")]
+    environment = {"PYTHONPATH": str(train.__file__).rsplit("/", 2)[0], "PATH": ""}
+    call = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert call.returncode == 1
     assert "x.png is not a picture" in call.stderr and "Traceback" not in call.stderr
 
