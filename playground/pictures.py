@@ -27,13 +27,15 @@ class Canvas:
     def around(self, x: float, y: float, reach: float) -> Canvas:
         """The same pixels, cut to the square of half-width `reach` about (x, y): paints faster."""
         part = object.__new__(Canvas)
-        rows, columns = (
-            slice(max(0, int((at - reach) * self.size)), max(0, int((at + reach) * self.size) + 2))
-            for at in (y, x)
-        )
-        part.size = self.size
-        part.x, part.y, part.rgb = self.x[rows, columns], self.y[rows, columns], self.rgb[rows, columns]
+        window = self._window(np.array([x, y]) - reach, np.array([x, y]) + reach)
+        part.size, part.x, part.y, part.rgb = self.size, self.x[window], self.y[window], self.rgb[window]
         return part
+
+    def _window(self, low: Array, high: Array) -> tuple[slice, slice]:
+        """Rows and columns of the pixels between two corners (x, y)."""
+        first = np.maximum(0, low * self.size).astype(int)
+        last = np.maximum(0, high * self.size + 2).astype(int)
+        return slice(first[1], last[1]), slice(first[0], last[0])
 
     def fill(self, *stops: str, along: Array | None = None) -> None:
         """A smooth ramp through the colours `stops`: down the picture, or by `along` (0…1 per pixel)."""
@@ -61,16 +63,20 @@ class Canvas:
         return (np.hypot(u / rx, v / ry) - 1) * min(rx, ry)
 
     def stroke(self, points: Array, width: float | Array) -> Array:
-        """Distance to a polyline of `points` (n, 2), `width` thick (a number, or one per point)."""
+        """Distance to a polyline of `points` (n, 2), `width` thick (a number, or one per point); infinite far away."""
         widths = np.broadcast_to(np.asarray(width, float), (len(points),))
-        nearest = np.full_like(self.x, np.inf)
+        reach = widths.max() + 0.03
+        window = self._window(points.min(axis=0) - reach, points.max(axis=0) + reach)
+        x, y = self.x[window], self.y[window]
+        nearest = np.full_like(x, np.inf)
         for a, b, thick in zip(points[:-1], points[1:], widths[1:], strict=True):
             way = b - a
-            along = ((self.x - a[0]) * way[0] + (self.y - a[1]) * way[1]) / max(way @ way, 1e-12)
-            along = np.clip(along, 0, 1)
-            gap = np.hypot(self.x - a[0] - along * way[0], self.y - a[1] - along * way[1])
+            along = np.clip(((x - a[0]) * way[0] + (y - a[1]) * way[1]) / max(way @ way, 1e-12), 0, 1)
+            gap = np.hypot(x - a[0] - along * way[0], y - a[1] - along * way[1])
             np.minimum(nearest, gap - thick / 2, out=nearest)
-        return nearest
+        distance = np.full_like(self.x, np.inf)
+        distance[window] = nearest
+        return distance
 
     def polygon(self, *corners: tuple[float, float]) -> Array:
         """Distance to a convex polygon, corners clockwise on the screen."""

@@ -41,4 +41,4 @@ def test_distances_are_negative_inside_and_measure_the_way_to_the_edge():
     assert np.isclose(square[100, 100], -0.3, atol=0.01)
     assert square[100, 190] > 0 > square[100, 150]
     line = canvas.stroke(np.array([(0.2, 0.5), (0.8, 0.5)]), 0.1)
-    assert np.isclose(line[140, 100], canvas.y[140, 100] - 0.55)
+    assert np.isclose(line[118, 100], canvas.y[118, 100] - 0.55) and line[10, 100] == np.inf

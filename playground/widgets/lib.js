@@ -359,8 +359,9 @@
 
   /**
    * A small line chart in `host` (emptied): options {x: [lo, hi], y: [lo, hi], width, height, margin: {l, r, t, b},
-   * xTicks: [..], yTicks: [..], label, format(x)}. All in viewBox units; it scales to the width of its host. Colours come from CSS
-   * (`.lab-chart`, `.line`, `.bars`, `.tick`, `.cursor`), so both themes follow. Returns
+   * xTicks: [..], yTicks: [..], label, format(x), fluid}. All in viewBox units; it scales to the width of its host, letters
+   * and all, or with `fluid` takes that width as its own and redraws. Colours come from CSS (`.lab-chart`, `.line`, `.bars`,
+   * `.tick`, `.cursor`), so both themes follow. Returns
    *   line(name, xs, ys, {dash, className})   draw or replace a line (className "a".."f" colours it)
    *   bars(name, counts, lo, hi)              draw or replace a step area from 0
    *   domain({x, y})                          change the ranges (redraws what is there)
@@ -368,13 +369,14 @@
    *   onDrag(fn)                              fn(x) while the pointer is dragged over the plot
    */
   Lab.chart = function (host, options) {
-    const { width = 320, height = 120, xTicks = [], yTicks = [], label = "" } = options;
+    const { height = 120, xTicks = [], yTicks = [], label = "" } = options;
+    let width = options.width || 320;
     const m = { l: 28, r: 8, t: 8, b: 18, ...(options.margin || {}) };
     const format = options.format || ((value) => Lab.number(value, Number.isInteger(value) ? 0 : 1));
     let x = options.x;
     let y = options.y;
     let ticks = { x: xTicks, y: yTicks };
-    const drawn = new Map();
+    const drawn = new Map(); // name → how to draw it again
     const svg = Lab.svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lab-chart", role: "img", "aria-label": label });
     host.replaceChildren(svg);
     const axes = Lab.svg("g", { class: "axes", "aria-hidden": "true" }, svg);
@@ -414,6 +416,7 @@
         return path;
       },
       bars(name, heights, low, high) {
+        drawn.set(name, () => api.bars(name, heights, low, high));
         let path = plot.querySelector(`[data-name="${name}"]`);
         if (!path) path = Lab.svg("path", { "data-name": name, class: "bars" }, plot);
         const step = (high - low) / heights.length;
@@ -433,6 +436,7 @@
         for (const redraw of drawn.values()) redraw();
       },
       cursor(at, marks = []) {
+        drawn.set("cursor", () => api.cursor(at, marks));
         cursor.setAttribute("visibility", "visible");
         cursor.setAttribute("x1", px(at));
         cursor.setAttribute("x2", px(at));
@@ -462,6 +466,15 @@
       },
     };
     drawAxes();
+    if (options.fluid) {
+      new ResizeObserver(() => {
+        const now = Math.round(host.clientWidth);
+        if (!now || now === width) return;
+        width = now;
+        svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+        api.domain({});
+      }).observe(host);
+    }
     return api;
   };
 

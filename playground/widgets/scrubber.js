@@ -273,7 +273,7 @@
         Lab.text("what it gets, {size} × {size}", values),
         Lab.text("x̂0, what it sees"),
         Lab.text("x0, the truth"),
-        Lab.text("where it is wrong"),
+        Lab.text("error, 0 to 2"),
       ];
       captions(".look", texts);
       ["seen", "x0_hat", "truth", "error"].forEach((view, k) => label(canvas(view), `${texts[k]}, t ${t}`));
@@ -324,7 +324,7 @@
     // ------------------------------------------------------------ hands
 
     curveChart = Lab.chart($(".curve div"), {
-      x: [0, 1000], y: [0, 1], xTicks: [], yTicks: [0, 0.5, 1], width: 210, height: 150, label: Lab.text("ᾱ over t"),
+      x: [0, 1000], y: [0, 1], xTicks: [], yTicks: [0, 0.5, 1], height: 160, fluid: true, label: Lab.text("ᾱ over t"),
     });
     curveChart.onDrag((t) => {
       stop();
@@ -332,7 +332,7 @@
     });
     const drag = Lab.frame((t) => go(t, true));
     histogram = Lab.chart($(".histogram div"), {
-      x: RANGE, y: [0, 0.85], xTicks: [-3, -1, 1, 3], width: 210, height: 150, margin: { l: 8 },
+      x: RANGE, y: [0, 0.85], xTicks: [-3, -1, 1, 3], height: 160, fluid: true, margin: { l: 8 },
       label: Lab.text("Histogram of x_t against the normal density"),
     });
     const grid = Array.from({ length: 71 }, (_, k) => RANGE[0] + k / 10);
