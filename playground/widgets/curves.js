@@ -288,8 +288,8 @@
         return {
           type: "scatter", mode: line.mode, name: line.label, hoverinfo: "skip",
           x: whole ? line.xs : keep, y: (whole ? Array.from(line.ys) : keep.map((at) => line.ys[at])).map(inside),
-          line: { color: line.colour, dash: line.dash, width: line.name === "custom" ? 3 : 2.25 }, marker: { size: 4.5, color: line.colour },
-          cliponaxis: false,
+          line: { color: line.colour, dash: line.dash, width: 2.25 }, marker: { size: 4.5, color: line.colour },
+          cliponaxis: false, opacity: line === bent() ? 0 : 1,
         };
       });
       const layout = {
@@ -304,6 +304,9 @@
       };
       return { data, layout };
     }
+
+    /** The line under the hand. Plotly would take too long over it: it has it, unseen, and the overlay draws it. */
+    const bent = () => (points && !view.lines ? lines.find((line) => line.name === "custom") : undefined);
 
     const settings = { staticPlot: true, displayModeBar: false, responsive: false, showTips: false };
     let drawing = null;
@@ -351,6 +354,12 @@
         const text = Lab.svg("text", { x: x + 20, y: y + 4, fill: line.colour, "data-name": line.name }, over);
         text.textContent = line.label;
       });
+      const own = bent();
+      if (own) {
+        const places = curve.thinned(value.T).filter((at) => Number.isFinite(own.ys[at]) && !(geometry.log && own.ys[at] <= 0));
+        const d = places.map((at, i) => `${i ? "L" : "M"}${px(at).toFixed(1)} ${py(own.ys[at]).toFixed(1)}`).join("");
+        Lab.svg("path", { class: "own", d, stroke: own.colour }, over);
+      }
       Lab.svg("line", { class: "cursor", y1: geometry.top, y2: geometry.top + geometry.height }, over);
       for (const line of lines) Lab.svg("circle", { class: "dot", r: 4.5, fill: line.colour }, over);
       grips();
@@ -572,8 +581,13 @@
       edited = Date.now();
       redrawn();
       if (picture) film(strips.children[series.indexOf(own())], own());
-      draw();
+      collect();
+      overlay();
+      follow();
+      clearTimeout(later);
+      later = setTimeout(draw, 300);
     });
+    let later = 0;
     function settled() {
       say("points", curve.written(points));
     }

@@ -186,7 +186,9 @@ def test_a_schedule_is_drawn_by_hand_and_by_keyboard(lab):
     assert float(grip.get_attribute("aria-valuenow")) == pytest.approx(moved, abs=2e-3)
     written = "new URLSearchParams(location.search).get('points').split(' ').map(Number)[4]"
     lab.wait_for_function(f"moved => Math.abs({written} - moved) < 1e-3", arg=moved)
-    shown = lab.evaluate("document.querySelector('#schedules-curves .plot').data.at(-1).y")
+    line = "document.querySelector('#schedules-curves .plot').data.at(-1).y"  # Plotly has it, a little later, too
+    lab.wait_for_function(f"moved => {line}.some(y => Math.abs(y - moved) < 2e-3)", arg=moved)
+    shown = lab.evaluate(line)
     assert all(b <= a for a, b in zip(shown, shown[1:], strict=False))
 
 
