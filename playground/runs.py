@@ -29,6 +29,8 @@ from playground.widgets.player import Frame, error_map, news, opening
 SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
 MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
 
+MESSAGES = 15  # a second, to the page
+
 
 @dataclass
 class Lane:
@@ -229,16 +231,17 @@ class Live:
         yield {"run": run, "seq": seq + 1, "rate": round(self.rate, 1), "end": self._ending()}
 
     def _rounds(self) -> Iterator[list[Frame]]:
-        """Frames in handfuls: one of each lane, as the player paints them, or what came within 50 ms."""
+        """Frames in handfuls, at most `MESSAGES` a second: each message costs the page some 20 ms, however small. The
+        first one goes at once; the others wait for a frame of each lane, but not for long."""
         pending: list[Frame] = []
-        sent = time.perf_counter()
+        sent = 0.0
         for new in self.frames():
             pending += new
             running = sum(lane.final is None for lane in self.lanes)
-            now = time.perf_counter()
-            if len({frame.lane for frame in pending}) >= running or now - sent > 0.05:
+            waited = (time.perf_counter() - sent) * MESSAGES
+            if waited > 2 or waited > 1 and len({frame.lane for frame in pending}) >= running:
                 yield pending
-                pending, sent = [], now
+                pending, sent = [], time.perf_counter()
         if pending:
             yield pending
 

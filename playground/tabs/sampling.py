@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import gradio as gr
@@ -13,6 +14,7 @@ import gradio as gr
 from playground import checkpoints
 from playground.controls import control, errors_shown
 from playground.errors import UserError
+from playground.records import RunRecord
 from playground.samplers import SAMPLERS
 from playground.settings import DEFAULTS
 from playground.widgets import widget
@@ -172,25 +174,31 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
     where it can be kept.
     """
     names = list(inputs)
+    finished: OrderedDict[object, list[RunRecord]] = OrderedDict()  # by session, until the page asks for them
 
     def run(request: gr.Request, *values):
-        live = prepare(dict(zip(names, values, strict=True)), getattr(request, "session_hash", None))
-        for message in live.messages():
-            if "end" in message:
-                yield message, [lane.record() for lane in live.lanes]
-            else:
-                yield message, None if "start" in message else gr.skip()
+        live = prepare(dict(zip(names, values, strict=True)), request.session_hash)
+        yield from live.messages()
+        finished[request.session_hash] = [lane.record() for lane in live.lanes]
+        while len(finished) > RUNS:
+            finished.popitem(last=False)
 
+    def records(request: gr.Request) -> list[RunRecord] | None:
+        return finished.pop(request.session_hash, None)
+
+    gr.on(list(triggers), lambda: None, None, corner.run, queue=False, **QUIET)
     event = gr.on(
         list(triggers),
         errors_shown(run),
         list(inputs.values()),
-        [view, corner.run],
+        view,
         concurrency_limit=RUNS,
         concurrency_id="runs",
         **QUIET,
     )
-    corner.follow(event)
+    # Not an output of the stream itself: for what is not on the page, Gradio walks all of it twice a message.
+    kept = event.success(records, None, corner.run, **QUIET)
+    corner.follow(kept)
     return event
 
 
