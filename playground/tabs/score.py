@@ -64,7 +64,7 @@ def build(page) -> None:
 
     changes, inputs = [item.change for item in made.values()], list(made.values())
     gr.on(changes, errors_shown(show), [drawing, *inputs], view, trigger_mode="always_last", **QUIET)
-    view.drawn(errors_shown(keep), inputs, [drawing, view], **QUIET)
+    view.drawn(errors_shown(keep), inputs, [drawing, view], trigger_mode="multiple", **QUIET)
     # a schedule chosen by hand starts from its own values of the knobs that it shares with another
     made["schedule"].input(
         lambda name: [gr.update(**_bend(knob, name)) for knob in BENDS], made["schedule"], list(bends.values()), **QUIET

@@ -663,7 +663,11 @@
     function take() {
       const { value } = ui.props;
       if (!value) return;
-      if (drawing() && value.cloud.name === "draw" && value.cloud.stamp < stamp) return; // an answer to an older drawing
+      if (value.cloud.name === "draw") answered = value.cloud.stamp;
+      if (drawing() && value.cloud.name === "draw" && answered < stamp) {
+        if (!stroke) send(); // this answers an older drawing
+        return;
+      }
       const first = !cloud;
       cloud = { ...value.cloud, points: flat(value.cloud.points), version: ++version };
       mix = Field.mixture(cloud.points, cloud.std);
@@ -699,6 +703,21 @@
     }
 
     // ------------------------------------------------------------------------------------------------- draw your own
+    /** The drawing goes to the server one at a time and the last one always, so that it also keeps the last. */
+    let sent = 0;
+    let sentAt = 0;
+    let answered = 0;
+    function send() {
+      const waiting = sent > answered && performance.now() - sentAt < 8000;
+      if (waiting || !drawing()) return;
+      const pairs = [];
+      for (let i = 0; i < cloud.points.length; i += 2) {
+        pairs.push([+cloud.points[i].toFixed(3), +cloud.points[i + 1].toFixed(3)]);
+      }
+      sent = stamp;
+      sentAt = performance.now();
+      ui.trigger("drawn", { points: pairs, stamp });
+    }
     function changePoints(points, done) {
       cloud.points = Float64Array.from(points);
       cloud.version = ++version;
@@ -707,11 +726,7 @@
       stamp += 1;
       $(".hint").hidden = mix.K > 0;
       $(".pen").hidden = !mix.K;
-      if (done) {
-        const pairs = [];
-        for (let i = 0; i < points.length; i += 2) pairs.push([+points[i].toFixed(3), +points[i + 1].toFixed(3)]);
-        ui.trigger("drawn", { points: pairs, stamp });
-      }
+      if (done) send();
       redraw();
     }
     function addPoint(x, y, done) {
