@@ -203,7 +203,7 @@
         }
         symbol(make("span", "symbol lab-math", part), term.symbol);
         make("span", "number", part).textContent = term.value === null ? "…" : Lab.number(term.value, 3);
-        make("span", "what", part).textContent = Lab.text(term.label);
+        make("span", "what", part).textContent = part.title = Lab.text(term.label);
       });
     }
 
@@ -309,7 +309,19 @@
     const bent = () => (points && !view.lines ? lines.find((line) => line.name === "custom") : undefined);
 
     const settings = { staticPlot: true, displayModeBar: false, responsive: false, showTips: false };
-    let drawing = null;
+    /** One drawing at a time, the last one asked for: Plotly loses lines when two overlap. */
+    const paint = Lab.pump(
+      async () => {
+        const Plotly = await plotly(props.plotly);
+        note.textContent = "";
+        const { data, layout } = figure();
+        const key = view.key;
+        await Plotly.react(plot, data, layout, settings);
+        return key;
+      },
+      (key) => (box.dataset.drawn = key),
+      () => (note.textContent = Lab.text("The chart could not be loaded; the numbers below are complete.")),
+    );
     /** Everything about the open view anew; asked for twice in a frame, drawn once. */
     const draw = Lab.frame(function () {
       if (!value || !box.clientWidth) return;
@@ -318,16 +330,7 @@
       overlay();
       follow();
       if (!window.Plotly) note.textContent = Lab.text("Loading the chart…");
-      plotly(props.plotly).then(
-        async (Plotly) => {
-          note.textContent = "";
-          const { data, layout } = figure();
-          drawing = Plotly.react(plot, data, layout, settings);
-          await drawing;
-          box.dataset.drawn = view.key;
-        },
-        () => (note.textContent = Lab.text("The chart could not be loaded; the numbers below are complete.")),
-      );
+      paint();
     });
 
     /** Names at the ends of the curves, moved apart, each tied to its curve by a thin line. */
