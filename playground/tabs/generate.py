@@ -34,7 +34,7 @@ TITLE = _("Generate")
 ID = "generate-player"
 BETWEEN = 5  # pictures from one seed to the other, both included
 MAX_SEED = 2**31 - 1
-DICE = f"() => Math.floor(Math.random() * {MAX_SEED})"
+DICE = "() => Math.floor(Math.random() * 10000)"  # as many as a person can tell another
 
 
 def build(page) -> None:

@@ -44,7 +44,7 @@ Lab.define("player", function (ui) {
       if (film && film.run !== message.run && film.born > message.start.born) return; // a stale run
       if (!film || film.run !== message.run) open(message);
     }
-    if (!film || !film.take(message)) return;
+    if (!film || film.end || !film.take(message)) return; // after a stop, what was still on its way is not wanted
     Object.assign(player.dataset, { received: film.received, places: film.places.length });
     range.max = Math.max(0, film.places.length - 1);
     if (message.end) finish();
@@ -85,11 +85,18 @@ Lab.define("player", function (ui) {
     return Lab.text("Stopped. What had come is kept: {steps} steps.", { steps });
   }
 
+  /** To the newest step at once, what was waiting left out. */
+  function leap() {
+    player.dataset.skipped = Number(player.dataset.skipped) + film.places.length - 1 - place;
+    show(film.places.length - 1);
+  }
+
   // The press on Stop: the server says nothing more, so the page itself ends the run.
   const onStop = (event) => {
     if (!element.isConnected) return window.removeEventListener("lab:stop", onStop);
     if (event.detail !== id || !film || film.end) return;
     film.stop("stopped");
+    if (following && film.places.length) leap();
     finish();
   };
   window.addEventListener("lab:stop", onStop);
@@ -295,6 +302,7 @@ Lab.define("player", function (ui) {
     }
     lanesBox.classList.toggle("beside", beside);
     lanesBox.classList.toggle("alone", count === 1);
+    lanesBox.classList.toggle("bare", count === 1 && !film.lanes[0].label);
     lanesBox.classList.toggle("narrow", width < 500);
     lanesBox.classList.toggle("tiny", minor < 120);
     for (const [name, value] of Object.entries({ columns, "minor-columns": minorColumns })) lanesBox.style.setProperty(`--${name}`, value);
@@ -458,7 +466,7 @@ Lab.define("player", function (ui) {
   // A page that was in the background catches up at once.
   const onVisible = () => {
     if (!element.isConnected) return document.removeEventListener("visibilitychange", onVisible);
-    if (!document.hidden && following && film && film.places.length) show(film.places.length - 1);
+    if (!document.hidden && following && film && film.places.length) leap();
   };
   document.addEventListener("visibilitychange", onVisible);
 
