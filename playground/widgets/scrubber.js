@@ -83,7 +83,7 @@
     const root = element.querySelector(".lab-scrubber");
     const $ = (selector) => root.querySelector(selector);
     const canvas = (view) => $(`canvas[data-view=${view}]`);
-    const state = { n: 0, T: 0, t: 0, playing: null };
+    const state = { n: 0, T: 0, t: 0, playing: null, nearest: null };
     const counts = new Float64Array(BINS);
     let x0, eps, image, context, alphaBar, curve, curveChart, histogram, thumbs;
 
@@ -100,15 +100,16 @@
     $(".ask label span").textContent = Lab.text("Live");
     $(".walk").textContent = Lab.text("Walk there step by step");
 
-    const termNames = {
-      x_t: Lab.text("the noised picture"),
-      signal: Lab.text("signal rate"),
-      noise: Lab.text("noise rate"),
-      x0: Lab.text("the clean picture"),
-      eps: Lab.text("the noise"),
-    };
     const say = (selector, text) => ($(selector).textContent = text);
     const label = (node, text) => node.setAttribute("aria-label", text);
+    const term = (name) => $(`.term[data-term=${name}]`);
+    label(term("x_t"), `x_t: ${Lab.text("the noised picture")}`);
+    label(term("x0"), `x0: ${Lab.text("the clean picture")}`);
+    label(term("eps"), `ε: ${Lab.text("the noise")}`);
+    const rates = [
+      { node: term("signal"), name: `${Lab.text("signal rate")} √ᾱ`, of: (ab) => Math.sqrt(ab) },
+      { node: term("noise"), name: `${Lab.text("noise rate")} √(1 − ᾱ)`, of: (ab) => Math.sqrt(1 - ab) },
+    ];
 
     // ------------------------------------------------------------ what follows t
 
@@ -125,15 +126,15 @@
       const line = told(t, ab);
       const snr = Lab.decibels(Lab.snrDb(ab));
       label(canvas("x_t"), line);
-      say(".term[data-term=signal] .value", Lab.number(signal, 3));
-      say(".term[data-term=noise] .value", Lab.number(noise, 3));
-      label($(".term[data-term=signal]"), `${termNames.signal} √ᾱ: ${Lab.number(signal, 3)}`);
-      label($(".term[data-term=noise]"), `${termNames.noise} √(1 − ᾱ): ${Lab.number(noise, 3)}`);
+      for (const { node, name, of } of rates) {
+        const value = node.lastElementChild;
+        value.textContent = Lab.number(of(ab), 3);
+        value.style.setProperty("--rate", of(ab));
+        label(node, `${name}: ${value.textContent}`);
+      }
       say(".alpha", ab > 0 && ab < 0.001 ? ab.toExponential(1).replace("-", "−") : Lab.number(ab, 3));
       say(".snr", snr);
       say(".told", verdict(ab));
-      root.style.setProperty("--signal", signal);
-      root.style.setProperty("--noise", noise);
 
       const seen = Lab.histogram(counts, x0, eps, signal, noise, ...RANGE, Math.max(1, Math.round(x0.length / 60000)));
       const width = (RANGE[1] - RANGE[0]) / BINS;
@@ -146,8 +147,10 @@
       slider.setAttribute("aria-valuetext", line);
       slider.style.setProperty("--share", state.T ? t / state.T : 0);
       if (document.activeElement !== $(".place .t")) $(".place .t").value = t;
-      const nearest = Math.round((t / state.T) * (STRIP - 1));
-      thumbs.forEach((thumb, k) => thumb.setAttribute("aria-current", k === nearest ? "true" : "false"));
+      const nearest = thumbs[Math.round((t / state.T) * (STRIP - 1))];
+      if (nearest === state.nearest) return;
+      for (const thumb of thumbs) thumb.setAttribute("aria-current", thumb === nearest ? "true" : "false");
+      state.nearest = nearest;
     }
 
     /** A move made here: draw it, tell the page, and let the network look if it follows. */
