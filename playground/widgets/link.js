@@ -37,12 +37,13 @@
     patches: new Map(), // index of a control → other properties on their way to it
     firm: {}, // what was restored last, and stays so until a person touches the page
     ask: null, // makes Gradio call `take`
+    read: false, // whether the server has read the address: until then it stays as it is
   };
 
   /** The address follows, at most three times a second (browsers ration replaceState). */
   let writing = null;
   function write() {
-    if (writing || typeof history === "undefined") return;
+    if (writing || !state.read || typeof history === "undefined") return;
     writing = setTimeout(() => {
       writing = null;
       const url = new URL(location.href);
@@ -290,17 +291,20 @@
       if (detail.source === "settings" || detail.source === "control" || !table.includes(detail.name)) return;
       if (known(state.values[detail.name]) !== known(detail.value)) settings.put(detail.name, detail.value, "settings");
     });
-    ui.watch("value", () => {
+    function take() {
       const news = ui.props.value;
       if (!news || !news.settings) return;
-      if (news.settings.tab) (opening = news.settings.tab), open(40);
+      state.read = true;
+      if (news.settings.tab) (opening = news.settings.tab), open(200);
       const { tab: opened, ...values } = news.settings;
       settings.restore(values);
       hide(news.hide);
       lock(news.lock);
       $(".reveal").hidden = !news.hide.length && !news.lock.length;
       if (news.messages.length) say(news.messages.join("\n"));
-    });
+    }
+    ui.watch("value", take);
+    take(); // on a slow machine the address has been read before this bar appears
   });
 
   if (typeof module === "object" && module.exports) module.exports = settings;
