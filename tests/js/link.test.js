@@ -1,0 +1,50 @@
+"use strict";
+const test = require("node:test");
+const assert = require("node:assert");
+const settings = require("../../playground/widgets/link.js");
+
+const told = [];
+globalThis.CustomEvent ||= class { constructor(name, { detail }) { Object.assign(this, { name, detail }); } };
+globalThis.dispatchEvent = ({ detail }) => told.push(`${detail.name}=${detail.value}`);
+
+const table = ["tab", "seed", "schedules", "prompt", "eta"];
+const fresh = (controls) =>
+  Object.assign(settings.state, {
+    table, controls, values: {}, pending: new Map(), sent: new Map(), patches: new Map(), firm: {}, defaults: { seed: 7 },
+  });
+
+test("a link is readable, ordered, and keeps what it does not know", () => {
+  const values = { eta: 0.30000000000000004, seed: 7, schedules: ["linear", "sigmoid"], prompt: "red cat & dog" };
+  const query = settings.query("?__theme=dark&seed=1&hide=eta", table, "generate", values);
+  assert.strictEqual(query, "tab=generate&seed=7&schedules=linear,sigmoid&prompt=red+cat+%26+dog&eta=0.3&__theme=dark&hide=eta");
+  assert.strictEqual(new URLSearchParams(query).get("prompt"), values.prompt);
+});
+
+test("a control's change is told once, and its echoes are not", () => {
+  fresh([{ tab: "a", name: "seed", value: 7 }, { tab: "b", name: "seed", value: 7 }]);
+  assert.strictEqual(settings.changed(0, 7), null); // a control that mounts as it starts says nothing
+  assert.deepStrictEqual(settings.changed(0, 1), { value: 1 });
+  assert.deepStrictEqual(settings.changed(0, 12), { value: 12 });
+  assert.strictEqual(settings.changed(1, 1), null); // the namesake, late: typed over since
+  assert.strictEqual(settings.changed(1, 12), null);
+  assert.strictEqual(settings.state.values.seed, 12);
+  assert.deepStrictEqual(told.slice(-2), ["seed=1", "seed=12"]);
+});
+
+test("what was set from outside reaches the controls of that name, and theirs only", () => {
+  fresh([{ tab: "a", name: "seed", value: 7 }, { tab: "a", name: "eta", value: 0 }]);
+  settings.put("seed", 9);
+  assert.deepStrictEqual(settings.take(), [{ __type__: "update", value: 9 }, { __type__: "update" }]);
+  assert.deepStrictEqual(settings.take(), [{ __type__: "update" }, { __type__: "update" }]);
+  assert.strictEqual(settings.changed(0, 9), null);
+});
+
+test("what a link restored stays, though a handler sets it to a default", () => {
+  fresh([{ tab: "a", name: "eta", value: 0 }]);
+  settings.restore({ eta: 0.5 });
+  settings.take();
+  assert.strictEqual(settings.changed(0, 0), null);
+  assert.deepStrictEqual(settings.take(), [{ __type__: "update", value: 0.5 }]);
+  settings.state.firm = {}; // a person has touched the page
+  assert.deepStrictEqual(settings.changed(0, 0.25), { value: 0.25 });
+});
