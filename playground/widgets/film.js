@@ -7,14 +7,8 @@
 (function (Lab) {
   "use strict";
 
-  /** [clock, ordinal] of a new frame of a lane. The clock never runs back: samplers that add noise again wait for it. */
-  function keyOf(frame, keys) {
-    const before = keys[keys.length - 1];
-    const logSnr = frame.last ? Infinity : Math.log(frame.ab / (1 - frame.ab));
-    if (!before) return [logSnr, 0];
-    return logSnr > before[0] ? [logSnr, 0] : [before[0], before[1] + 1];
-  }
-  const compare = (a, b) => (a[0] === b[0] ? a[1] - b[1] : a[0] - b[0]);
+  /** Where a frame is on the axis of noise: −∞ for nothing but noise, +∞ for the finished picture. */
+  const logSnr = (frame) => Math.log(frame.ab / (1 - frame.ab));
 
   /** What a lane may be called, but for the names of samplers. */
   const LABELS = {
@@ -61,7 +55,7 @@
         frame.x0 = sent.x0 ? Lab.bytes(sent.x0) : frame.x;
         frame.eps = sent.eps ? Lab.bytes(sent.eps) : null;
         frame.gap = sent.gap ? Lab.bytes(sent.gap) : null;
-        lane.keys.push(keyOf(frame, lane.keys));
+        lane.keys.push(logSnr(frame));
         lane.frames.push(frame);
         if (frame.last) lane.steps = frame.step; // some samplers ask less often than they might have
         this.received++;
@@ -87,19 +81,16 @@
         for (let k = 0; k < this.lanes.length; k++) {
           const lane = this.lanes[k];
           const key = lane.keys[lane.at + 1];
-          if (!key) {
+          if (key === undefined) {
             const over = this.end || (lane.frames.length && lane.frames[lane.frames.length - 1].last);
             if (!over) return;
-          } else if (!first || compare(key, first) < 0) {
+          } else if (first === null || key < first) {
             first = key;
             lead = k;
           }
         }
-        if (!first) return;
-        for (const lane of this.lanes) {
-          const key = lane.keys[lane.at + 1];
-          if (key && compare(key, first) === 0) lane.at++;
-        }
+        if (first === null) return;
+        for (const lane of this.lanes) if (lane.keys[lane.at + 1] === first) lane.at++;
         this.places.push(this.lanes.map((lane) => lane.at));
         this.leads.push(lead);
         this.lanes.forEach((lane, k) => lane.curve.push(this.measure(k)));

@@ -62,10 +62,21 @@ test("a lane that begins at less noise waits with its first frame", () => {
   assert.equal(run.frame(0, 1).ab, 0.5);
 });
 
+test("a lane that asked less often than it might have says so at its end", () => {
+  const run = film(1);
+  run.lanes[0].steps = 40;
+  take(run, frame(0, 0, 0), last(0, 1));
+  assert.equal(run.lanes[0].steps, 1);
+});
+
 test("a sampler that goes back to more noise still moves on, one place a frame", () => {
   const run = film(1);
   take(run, frame(0, 0, 0), frame(0, 1, 0.5), frame(0, 2, 0.4), frame(0, 3, 0.5), last(0, 4));
   assert.deepEqual(run.places, [[0], [1], [2], [3], [4]]);
+  const two = film(2);
+  take(two, frame(0, 0, 0), frame(0, 1, 0.5), frame(0, 2, 0.4), last(0, 3));
+  take(two, frame(1, 0, 0), frame(1, 1, 0.45), frame(1, 2, 0.6), last(1, 3));
+  assert.deepEqual(two.places, [[0, 0], [0, 1], [1, 1], [2, 1], [2, 2], [3, 3]]);
 });
 
 test("stop keeps what has come, also of the lane that was ahead", () => {
