@@ -105,6 +105,11 @@ class Engine:
             self._change.notify()
         return Run(request, self._read, self._forget)
 
+    @property
+    def people(self) -> int:
+        """How many people have runs in work: who streams to them may stream less often when there are many."""
+        return self._turns.people
+
     def stats(self) -> dict:
         """What the badge and the benchmarks show; a row is one evaluation of the net (guidance takes two)."""
         with self._change:

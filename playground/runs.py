@@ -232,13 +232,13 @@ class Live:
 
     def _rounds(self) -> Iterator[list[Frame]]:
         """Frames in handfuls, at most `MESSAGES` a second: each message costs the page some 20 ms, however small. The
-        first one goes at once; the others wait for a frame of each lane, but not for long."""
+        first one goes at once; the others wait for a frame of each lane, but not for long, and longer in a crowd."""
         pending: list[Frame] = []
         sent = 0.0
         for new in self.frames():
             pending += new
             running = sum(lane.final is None for lane in self.lanes)
-            waited = (time.perf_counter() - sent) * MESSAGES
+            waited = (time.perf_counter() - sent) * MESSAGES / max(1, self.engine.people / 2)
             if waited > 2 or waited > 1 and len({frame.lane for frame in pending}) >= running:
                 yield pending
                 pending, sent = [], time.perf_counter()

@@ -40,5 +40,10 @@ class Turns(Generic[Item]):
         turns = list(zip_longest(*self._lines.values(), fillvalue=absent))
         return (item for turn in turns for item in turn if item is not absent)
 
+    @property
+    def people(self) -> int:
+        """How many are in the line."""
+        return len(self._lines)
+
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))

@@ -51,4 +51,4 @@ def test_who_has_nothing_left_is_out_of_the_line():
     turns = Turns()
     turns.add("ann", ("ann", 0))
     turns.remove("ann", ("ann", 0))
-    assert list(turns) == [] and len(turns) == 0
+    assert list(turns) == [] and len(turns) == turns.people == 0
