@@ -229,19 +229,13 @@
     return f > 0 && i + 1 < alphaBar.length ? (1 - f) * alphaBar[i] + f * alphaBar[i + 1] : alphaBar[i];
   }
 
-  /** Where on a run (a fractional frame) the clock shows t; a run's t never rises. Of frames at one t, the last. */
+  /** Where on a run (a fractional frame) the clock shows t; the t of its frames falls. */
   function frameAt(ts, t) {
-    const last = ts.length - 1;
-    if (!(t < ts[0])) {
-      let i = 0;
-      while (i < last && ts[i + 1] === ts[0]) i++;
-      return i;
+    if (t >= ts[0]) return 0;
+    for (let i = 1; i < ts.length; i++) {
+      if (ts[i] <= t) return i - (t - ts[i]) / (ts[i - 1] - ts[i]);
     }
-    for (let i = last; i >= 0; i--)
-      if (ts[i] >= t) {
-        return i === last || ts[i] === t ? i : i + (ts[i] - t) / (ts[i] - ts[i + 1]);
-      }
-    return last;
+    return ts.length - 1;
   }
   function timeAt(ts, u) {
     const i = Math.min(ts.length - 1, Math.floor(u)),

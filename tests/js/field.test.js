@@ -91,6 +91,18 @@ test("a contour of two touching bumps closes, saddles too", () => {
   }
 });
 
+test("where two bumps touch, the contour joins them if the middle is above it", () => {
+  const lines = (level) => {
+    const found = [];
+    Field.contour([1, 0.1, 0.1, 1], 2, level, (...p) => found.push(p)); // high at top left and bottom right
+    return found.map(([x1, y1, x2, y2]) =>
+      [y1 === 0, x2 === 1, x1 === 1, y2 === 1, x2 === 0, y1 === 1].map(Number).join(""),
+    );
+  };
+  assert.deepEqual(lines(0.4), ["110000", "000011"]); // the two low corners are cut off
+  assert.deepEqual(lines(0.7), ["100010", "001100"]); // the two high corners are
+});
+
 test("the normal numbers are normal, and the seed's", () => {
   const one = Field.normals(7),
     two = Field.normals(7),
