@@ -4,6 +4,7 @@ import base64
 import inspect
 import json
 import math
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -21,6 +22,7 @@ from playground.settings import DEFAULTS
 from playground.tabs import Page, noise
 from playground.widgets import head
 from playground.widgets.scrubber import EPS_SCALE
+from playground.words import say
 from tests.parity import FILE, LEVELS, parity
 
 
@@ -149,6 +151,13 @@ def test_the_network_looks_at_the_picture_in_hand(engine):
     assert np.abs(gap - np.abs(x0_hat - truth).reshape(n * n, 3).mean(1)).max() < 0.02
     walked = chain(question())
     assert walked["n"] == 16 and set(walked["told"]) == {"chain", "jump", "theory"}
+
+
+def test_the_page_is_answered_in_its_language():
+    look, _chain = noise.questions(lambda name: None)
+    request = SimpleNamespace(headers={"accept-language": "zh-TW,en;q=0.5"})
+    assert look({}, request)["error"] == say("This question has no picture, or one of a wrong size.", request)
+    assert look({}, request)["error"] != look({})["error"]
 
 
 @pytest.mark.parametrize(

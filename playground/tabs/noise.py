@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -31,6 +32,7 @@ SIZES = (64, 128, 256, 512)
 SIZE = 256
 STRIP = 10
 MOST = 64  # side of the picture that comes with a question from the page
+WALKS = threading.BoundedSemaphore(2)  # such questions go around the queue, and 4,000 steps take a second
 # every knob of every schedule once; where two schedules share a name, the first one's
 KNOBS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}
 
@@ -146,7 +148,8 @@ def questions(engine: Callable) -> list[Callable]:
     @_answered
     def chain(asked):
         image, schedule, t, seed = _question(asked)
-        walked, jump, told = walk(to_tensor(image, image.width).double(), schedule, t, seed)
+        with WALKS:
+            walked, jump, told = walk(to_tensor(image, image.width).double(), schedule, t, seed)
         views = {"chain": encoded(to_pixels(walked)[0]), "jump": encoded(to_pixels(jump)[0])}
         return views | {"n": image.width, "t": t, "told": told}
 
