@@ -15,6 +15,7 @@ import gradio as gr
 from playground import checkpoints, settings
 from playground.errors import UserError
 from playground.runs import engine_for
+from playground.sessions import keep_signatures
 from playground.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
 from playground.theme import CSS, THEME
 from playground.widgets import head
@@ -50,6 +51,7 @@ def build() -> gr.Blocks:
                 with gr.Tab(tab.TITLE, id=tab.__name__.rpartition(".")[2]):
                     tab.build(page)
         link()
+    keep_signatures(demo)
     return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
 
 
