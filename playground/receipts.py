@@ -29,7 +29,7 @@ START = "playground start"  # … and of the one with the picture that the run s
 FORMAT = "playground run 1"
 MAX_JSON = 20_000_000
 PIXEL_BYTES = 8_000_000  # of the steps in a JSON record
-MOVIE_WIDTH = 1024
+MOVIE_WIDTH = 512
 MAX_SIDE = 4096  # of a picture in a JSON that is read
 SHEET_SIDE, SHEET_STEPS = 128, 8
 
@@ -110,10 +110,10 @@ def _raw(pixels: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(pixels, np.uint8).tobytes()).decode("ascii")
 
 
-def _enlarged(pixels: np.ndarray, side: int, width: int = 10**6) -> Image.Image:
-    """Each pixel a sharp square, as many times as fit into `side` (of the longer side) and into `width`."""
-    picture = Image.fromarray(pixels)
-    times = max(1, min(side // max(picture.size), width // picture.width))
+def _enlarged(picture: Image.Image | np.ndarray, side: int) -> Image.Image:
+    """Each pixel a sharp square, as large as fits into `side`."""
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    times = max(1, side // max(picture.size))
     return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
@@ -132,7 +132,10 @@ def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
     for record in records:
         steps = [np.concatenate([moment.x, moment.x0_hat]) for moment in _chosen(record, count)]
         columns.append([*steps, np.concatenate([record.final, record.final])])
-    frames = [_enlarged(np.concatenate(row, axis=1), MOVIE_WIDTH, MOVIE_WIDTH) for row in zip(*columns, strict=True)]
+    frames = [Image.fromarray(np.concatenate(row, axis=1)) for row in zip(*columns, strict=True)]
+    if fmt == "GIF":
+        frames = [frame.quantize(256) for frame in frames]  # colours are counted while the frame is small
+    frames = [_enlarged(frame, MOVIE_WIDTH) for frame in frames]
     times = [max(20, min(200, 4000 // len(frames)))] * (len(frames) - 1) + [2000]
     options = {"lossless": True, "method": 0} if fmt == "WEBP" else {"optimize": False}
     buffer = io.BytesIO()

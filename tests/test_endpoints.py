@@ -1,4 +1,5 @@
-"""Every endpoint of the page against everything a script may send: always an answer or one sentence, never a traceback."""
+"""Every endpoint of the page against everything a script may send: always an answer or one sentence, never a
+traceback."""
 
 import dataclasses
 import inspect
@@ -15,12 +16,23 @@ from playground import checkpoints
 from playground.controls import CALM
 from playground.settings import DEFAULTS
 
-ENDPOINTS = ("noise", "schedule_curves", "denoise", "generate", "compare_samplers", "edit", "interpolate", "score", "objective")
+ENDPOINTS = (
+    "noise",
+    "schedule_curves",
+    "denoise",
+    "generate",
+    "compare_samplers",
+    "edit",
+    "interpolate",
+    "score",
+    "objective",
+)
 QUICK = {"steps": 1, "count": 1, "particles": 2, "size": 16}  # so that what is valid is done soon
 HOSTILE = [
-    math.nan, math.inf, -math.inf, -1, 0, 1.5, 2**31, 10**400, -(10**400), True, "", "x", "NaN", "-1", "1e999", "x" * 100_000,
-    "../../etc/passwd", "<script>alert(1)</script>", "{seed}", "%s%n", "\0", "貓", [], [None], [[]], [[math.nan, 1]], ["x"] * 5000,
-    {}, {"a": 1}, {"path": "/etc/passwd"}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, [{"sampler": "nope"}],
+    math.nan, math.inf, -math.inf, -1, 0, 1.5, 2**31, 10**400, -(10**400), True, "", "x", "NaN", "-1", "1e999",
+    "x" * 100_000, "../../etc/passwd", "<script>alert(1)</script>", "{seed}", "%s%n", "\0", "貓", [], [None], [[]],
+    [[math.nan, 1]], ["x"] * 5000, {}, {"a": 1}, {"path": "/etc/passwd"},
+    {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, [{"sampler": "nope"}],
 ]  # fmt: skip
 
 
@@ -39,7 +51,8 @@ def calls(tiny_checkpoint):
 
 
 def outcome(call, names, given):
-    """What a caller gets for some of the parameters, the others being quick or missing: files and JSON, or a sentence."""
+    """What a caller gets for some of the parameters, the others being quick or missing: files and JSON, or a
+    sentence."""
     values = {name: QUICK.get(name) for name in names} | given
     try:
         paths, used = call(*values.values())
@@ -77,5 +90,11 @@ def test_each_parameter_survives_each_hostile_value(calls, endpoint):
 def test_any_mixture_survives(calls, data):
     call, names = calls[data.draw(st.sampled_from(ENDPOINTS))]
     chosen = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True))
-    anything = st.sampled_from(HOSTILE) | st.floats() | st.integers() | st.text(max_size=30) | st.lists(st.floats(), max_size=3)
+    anything = (
+        st.sampled_from(HOSTILE)
+        | st.floats()
+        | st.integers()
+        | st.text(max_size=30)
+        | st.lists(st.floats(), max_size=3)
+    )
     outcome(call, names, {name: data.draw(anything) for name in chosen})

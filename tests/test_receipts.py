@@ -183,7 +183,8 @@ def test_what_is_no_receipt_is_refused_in_a_sentence(data):
 
 def test_bad_settings_are_named_and_left_out():
     hostile = {"seed": -1, "steps": "<script>", "prompt": "x" * 9999, "sampler": ["ddim"], "eta": 0.5,
-               "checkpoint": "../../x", "evil": "__import__('os')", "tab": "generate", "T": True, "schedule": None}  # fmt: skip
+               "checkpoint": "../../x", "evil": "__import__('os')", "tab": "generate", "T": True,
+               "schedule": None}  # fmt: skip
     for data in (json.dumps(hostile).encode(), with_text(json.dumps(hostile))):
         receipt = read_receipt(data)
         assert receipt.settings == {"eta": 0.5, "checkpoint": check("checkpoint", "../../x")}

@@ -71,14 +71,18 @@ def sentences():
         named = {
             target.id: node.value.value
             for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
         local = {
             node.targets[0].id: node.value.value
             for node in ast.walk(tree)
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
         }
         for node in calls(path, SPOKEN):
             first = node.args[0]
@@ -122,7 +126,9 @@ def test_keys_are_literals_so_that_they_can_be_collected():
     for path in python_files():
         for node in calls(path, {"_"}):
             first = node.args[0]
-            assert literals(first) or isinstance(first, ast.Attribute | ast.Name | ast.Subscript), f"{path}:{node.lineno}"
+            assert literals(first) or isinstance(first, ast.Attribute | ast.Name | ast.Subscript), (
+                f"{path}:{node.lineno}"
+            )
 
 
 def test_no_visible_text_of_a_tab_goes_around_the_words():
@@ -164,5 +170,8 @@ def test_the_server_speaks_it_too():
     assert say(error) == str(error)
     said = say(error, asking("zh-TW"))
     assert said != str(error) and TRANSLATIONS["zh-TW"]["Seed"] in said and "{evil} __i18n__" in said
-    assert say("Seed", asking("zh-TW")) == TRANSLATIONS["zh-TW"]["Seed"] and say("no such key", asking("zh-TW")) == "no such key"
+    assert (
+        say("Seed", asking("zh-TW")) == TRANSLATIONS["zh-TW"]["Seed"]
+        and say("no such key", asking("zh-TW")) == "no such key"
+    )
     assert i18n().translations_dict == TRANSLATIONS

@@ -39,7 +39,9 @@ class ReceiptCorner:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         with gr.Accordion(_("Keep this run, or bring one back"), open=False, elem_id=f"{tab}-receipts"):
             keep = gr.Button(_("Files of this run"), elem_id=f"{tab}-keep")
-            kept = gr.File(label=_("Files"), file_count="multiple", visible=False, elem_id=f"{tab}-files")
+            kept = gr.File(
+                label=_("Files"), file_count="multiple", visible=False, interactive=False, elem_id=f"{tab}-files"
+            )
             drop = gr.File(
                 label=_("A PNG or JSON of a run"),
                 file_types=[".png", ".json"],

@@ -86,7 +86,9 @@ def test_what_a_person_sets_is_in_the_address_and_in_every_tab(page, url):
 def test_typing_fast_loses_nothing(page, url):
     opened(page, url, "?tab=generate")
     page.locator("#generate-prompt textarea, #generate-prompt input").first.fill("")
-    page.locator("#generate-prompt textarea, #generate-prompt input").first.press_sequentially("red cat with a hat", delay=5)
+    page.locator("#generate-prompt textarea, #generate-prompt input").first.press_sequentially(
+        "red cat with a hat", delay=5
+    )
     has_query(page, prompt="red cat with a hat")
     page.locator("#generate-seed input").fill("")
     page.locator("#generate-seed input").press_sequentially("1234567", delay=5)
@@ -197,7 +199,9 @@ def test_widgets_set_and_follow(page, url):
     page.evaluate("window.dispatchEvent(new CustomEvent('lab:set', {detail: {name: 'schedule', value: 'linear'}}))")
     has_query(page, schedule="linear")
     page.wait_for_function("document.querySelector('#noise-schedule input').value.toLowerCase().includes('linear')")
-    page.evaluate("window.heard = []; window.addEventListener('lab:set', e => window.heard.push(e.detail.name + e.detail.value))")
+    page.evaluate(
+        "window.heard = []; window.addEventListener('lab:set', e => window.heard.push(e.detail.name + e.detail.value))"
+    )
     page.fill("#noise-seed input", "55")
     page.wait_for_function("window.heard.includes('seed55')")
 
