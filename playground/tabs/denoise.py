@@ -66,13 +66,13 @@ def build(page) -> None:
                 inputs["strength"] = control("strength", "denoise")
                 inputs["steered"] = gr.Checkbox(False, label=_("Use the prompt"), elem_id="denoise-steered")
             with gr.Column(elem_classes="lab-group") as words:
-                spoken, help = prompt_controls("denoise")
+                spoken, hints = prompt_controls("denoise")
                 inputs |= spoken
             inputs["seed"] = control("seed", "denoise", info=None)
             go, stop = run_row(_("Denoise"))
             inputs |= sampler_controls("denoise")
             inputs |= more_controls("denoise")
-            follow_model("denoise", inputs, help)
+            follow_model("denoise", inputs, hints)
             inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
             if len(devices) > 1:
                 time_button = gr.Button(_("Time all devices"), size="sm")

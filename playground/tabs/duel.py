@@ -63,7 +63,7 @@ def build_samplers() -> None:
         with gr.Column(elem_classes="lab-stage"):
             view = player(ID)
         with gr.Column(elem_classes="lab-controls"):
-            inputs, help = prompt_controls("duel")
+            inputs, hints = prompt_controls("duel")
             inputs["seed"] = control("seed", "duel", info=None)
             go, stop = run_row(_("Compare"))
             inputs["lanes"] = gr.Slider(2, 4, 2, step=1, label=_("Lanes"), elem_id="duel-lanes")
@@ -105,7 +105,7 @@ def build_samplers() -> None:
                     **QUIET,
                 )
             inputs |= more_controls("duel")
-            follow_model("duel", inputs, help)
+            follow_model("duel", inputs, hints)
             corner = ReceiptCorner("duel")
     inputs["lanes"].change(
         lambda n: [gr.update(visible=k < n) for k in range(len(LANES))],
@@ -141,7 +141,7 @@ def build_editing() -> None:
             }
             names = [(name.capitalize(), name) for name in pictures.PICTURES]
             inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=names, value="cat")
-            spoken, help = prompt_controls("edit")
+            spoken, hints = prompt_controls("edit")
             inputs |= spoken
             inputs["seed"] = control("seed", "edit", info=None)
             go, stop = run_row(_("Edit"))
@@ -152,7 +152,7 @@ def build_editing() -> None:
             inputs |= {f"strength{k}": slider for k, slider in enumerate(strengths)}
             inputs |= {name: control(name, "edit") for name in ("steps", "guidance_scale")}
             inputs |= more_controls("edit")
-            follow_model("edit", inputs, help)
+            follow_model("edit", inputs, hints)
             corner = ReceiptCorner("edit", picture=inputs["image"])
 
     def prepare(values: dict, who: object) -> Live:

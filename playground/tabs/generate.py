@@ -43,7 +43,7 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-stage"):
             view = player(ID)
         with gr.Column(elem_classes="lab-controls"):
-            inputs, help = prompt_controls("generate")
+            inputs, hints = prompt_controls("generate")
             with gr.Row(elem_classes="lab-seed"):
                 inputs["seed"] = control("seed", "generate", info=None, scale=2, min_width=100)
                 dice = gr.Button(_("New seed"), scale=1, min_width=80, elem_id="generate-dice")
@@ -55,7 +55,7 @@ def build(page) -> None:
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
             inputs |= more_controls("generate")
-            follow_model("generate", inputs, help)
+            follow_model("generate", inputs, hints)
             corner = ReceiptCorner("generate")
     runs = [
         stream([go.click, inputs["prompt"].submit], pictures, inputs, view, corner),

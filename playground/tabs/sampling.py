@@ -44,13 +44,13 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
     """Prompt and style; and the widget that completes the prompt and names unknown words as they are typed."""
     name = DEFAULTS["checkpoint"].default
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=_("What should it show?"))}
-    help = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words")
+    hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words")
     made["style"] = control("style", tab, **style_state(name, DEFAULTS["style"].default))
-    return made, help
+    return made, hints
 
 
 def vocabulary(tab: str, checkpoint: str) -> dict:
-    """What the prompt's helper knows: the model's words, some prompts that work, and one that shows its limit."""
+    """What completes the prompt: the model's words, some prompts that work, and one that shows its limit."""
     words = speech(checkpoint)[0]
     known = set(words)
     fit = [text for text in (*EXAMPLES, LIMIT) if known.issuperset(text.split())]
@@ -73,7 +73,7 @@ def style_state(checkpoint: str, chosen: str) -> dict:
     }
 
 
-def follow_model(tab: str, inputs: dict, help: gr.HTML) -> None:
+def follow_model(tab: str, inputs: dict, hints: gr.HTML) -> None:
     """Another model, other words and styles; no prompt where it takes none."""
 
     def changed(checkpoint: str, style: str):
@@ -83,7 +83,7 @@ def follow_model(tab: str, inputs: dict, help: gr.HTML) -> None:
     inputs["checkpoint"].change(
         changed,
         [inputs["checkpoint"], inputs["style"]],
-        [inputs["prompt"], inputs["style"], help],
+        [inputs["prompt"], inputs["style"], hints],
         queue=False,
         **QUIET,
     )
