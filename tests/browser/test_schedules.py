@@ -100,8 +100,8 @@ def test_t_moves_everything_and_asks_nobody(lab):
     for k in range(41, 76):
         lab.mouse.move(at["x"] + k / 100 * at["width"], (at["top"] + at["bottom"]) / 2)
     lab.mouse.up()
-    frames(lab)
-    assert slider(lab).input_value() == "750" == str(lab.evaluate("heard.at(-1)"))
+    lab.wait_for_function("heard.at(-1) === 750")
+    assert slider(lab).input_value() == "750"
     assert numbers.all_inner_texts() != before
     cursor = lab.locator(f"{CURVES} .cursor")
     assert float(cursor.get_attribute("x1")) + lab.locator(f"{CURVES} .over").bounding_box()["x"] == pytest.approx(
@@ -109,14 +109,12 @@ def test_t_moves_everything_and_asks_nobody(lab):
     )
     # and the other way: whoever moves t moves the curves
     lab.evaluate("Lab.tell(120, 'somebody')")
-    frames(lab)
-    assert slider(lab).input_value() == "120"
+    lab.wait_for_function("document.querySelector('#schedules-curves input[type=range]').value === '120'")
     assert lab.locator(f"{CURVES} .clock output").inner_text() == "t = 120"
     slider(lab).focus()
     for _ in range(3):
         lab.keyboard.press("ArrowRight")
-    frames(lab)
-    assert lab.evaluate("heard.at(-1)") == 123
+    lab.wait_for_function("heard.at(-1) === 123")
     share = 100 * SCHEDULES["cosine"].make().level(123).signal_rate
     assert f"{share:.0f} %" in numbers.nth(1).inner_text()
     assert not [address for address in lab.asked if "queue" in address]
@@ -168,7 +166,7 @@ def test_a_schedule_is_drawn_by_hand_and_by_keyboard(lab):
     lab.mouse.move(x, y)
     lab.mouse.down()
     lab.mouse.move(x, at["bottom"] - 0.3 * (at["bottom"] - at["top"]), steps=8)
-    frames(lab)
+    frames(lab, 6)
     during = lab.locator(f"{CURVES} .row[data-name=custom] .now").inner_text()
     assert not [address for address in lab.asked if "queue" in address]
     lab.mouse.up()
@@ -179,12 +177,13 @@ def test_a_schedule_is_drawn_by_hand_and_by_keyboard(lab):
     assert points[5] == points[4] and points[:4] == [1, 0.95, 0.89, 0.83]  # the next one was taken along
     assert f"{points[4]:.3f}" in during  # and ᾱ at t = 500 is there
     grip.focus()
-    for key in ("PageUp", "ArrowDown"):
+    moved = points[4]
+    for key, by in (("PageUp", 0.1), ("ArrowDown", -0.01)):
         lab.keyboard.press(key)
-        frames(lab)
-    moved = points[4] + 0.09
-    assert float(grip.get_attribute("aria-valuenow")) == pytest.approx(moved, abs=2e-3)
-    written = "new URLSearchParams(location.search).get('points').split(' ').map(Number)[4]"
+        moved += by
+        at_hand = "+document.querySelectorAll('#schedules-curves .grip')[3].getAttribute('aria-valuenow')"
+        lab.wait_for_function(f"moved => Math.abs({at_hand} - moved) < 2e-3", arg=moved)
+    written = "(new URLSearchParams(location.search).get('points') || '').split(' ').map(Number)[4]"
     lab.wait_for_function(f"moved => Math.abs({written} - moved) < 1e-3", arg=moved)
     line = "document.querySelector('#schedules-curves .plot').data.at(-1).y"  # Plotly has it, a little later, too
     lab.wait_for_function(f"moved => {line}.some(y => Math.abs(y - moved) < 2e-3)", arg=moved)
