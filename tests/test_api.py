@@ -114,6 +114,11 @@ def test_what_is_wrong_is_said_in_a_sentence(client, values, sentence):
         client.predict(**values, api_name="/draw")
 
 
+def test_sentences_come_in_the_callers_language(url):
+    with pytest.raises(AppError, match="種子必須是介於 0 和 2147483647 之間的整數；您給的是 -1。"):
+        Client(url, headers={"accept-language": "zh-TW"}, verbose=False).predict(seed=-1, api_name="/draw")
+
+
 def test_a_file_that_is_no_picture_is_refused(client, tmp_path):
     (tmp_path / "fake.png").write_text("hello")
     with pytest.raises(AppError, match="not a picture"):
