@@ -81,7 +81,14 @@ class SafeImage(gr.Image):
 
 def safe_image(**options) -> gr.Image:
     """A picture input whose function gets an upright RGB PIL picture, or None; options as for `gr.Image`."""
-    return SafeImage(**{"type": "pil", "format": "png"} | options)
+    look = {
+        "label": _("Your picture"),
+        "placeholder": _("Drop a picture here"),
+        "sources": ["upload", "clipboard", "webcam"],
+        "height": 150,
+        "elem_classes": "lab-upload",
+    }
+    return SafeImage(**{"type": "pil", "format": "png"} | look | options)
 
 
 def errors_shown(fn: Callable) -> Callable:

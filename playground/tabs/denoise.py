@@ -48,10 +48,7 @@ def build(page) -> None:
             inputs = {"start": control("start", "denoise", as_=gr.Radio, choices=starts)}
             with gr.Column(visible=False, elem_classes="lab-group") as own:
                 image = safe_image(
-                    label=_("Your picture"),
-                    height=140,
                     elem_id="denoise-image",
-                    sources=["upload", "clipboard", "webcam"],
                     buttons=[],
                     alt_text=_("The picture to be noised"),
                 )

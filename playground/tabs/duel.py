@@ -131,10 +131,7 @@ def build_editing() -> None:
         with gr.Column(elem_classes="lab-controls"):
             inputs = {
                 "image": safe_image(
-                    label=_("Your picture"),
-                    height=140,
                     elem_id="edit-image",
-                    sources=["upload", "clipboard", "webcam"],
                     buttons=[],
                     alt_text=_("The picture to be edited"),
                 )

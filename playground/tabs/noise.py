@@ -167,10 +167,7 @@ def build(page) -> None:
             named = control(
                 "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
             )
-            upload = safe_image(
-                label=_("Your picture"), sources=["upload", "clipboard", "webcam"], height=150,
-                elem_id="noise-upload", elem_classes="lab-upload", placeholder=_("Drop a picture here"),
-            )  # fmt: skip
+            upload = safe_image(elem_id="noise-upload")
             titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
             schedule = control("schedule", TAB, choices=titles)
             with gr.Accordion(_("More"), open=False, elem_id="noise-more"):

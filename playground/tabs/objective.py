@@ -31,10 +31,7 @@ def build(page) -> None:
             schedule = SCHEDULES[DEFAULTS["schedule"].default].make(DEFAULTS["T"].default)
             chart = curves(Assay(schedule).value(), "objective-curves")
         with gr.Column(elem_classes="lab-controls"):
-            upload = safe_image(
-                label=_("Your picture, or the bundled ones"), sources=["upload", "clipboard"], height=150,
-                elem_id="objective-upload",
-            )  # fmt: skip
+            upload = safe_image(label=_("Your picture, or the bundled ones"), elem_id="objective-upload")
             with gr.Row(elem_classes="lab-run"):
                 go = gr.Button(_("Measure"), variant="primary", scale=3, min_width=120, elem_id="objective-measure")
                 stop = gr.Button(_("Stop"), scale=1, min_width=70)

@@ -48,10 +48,7 @@ def build(page) -> None:
             named = control(
                 "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
             )
-            upload = safe_image(
-                label=_("Your picture"), sources=["upload", "clipboard", "webcam"], height=150,
-                elem_id="schedules-upload",
-            )  # fmt: skip
+            upload = safe_image(elem_id="schedules-upload")
             with gr.Accordion(_("More"), open=False, elem_id="schedules-more"):
                 seed = control("seed", TAB)
                 groups, sliders = {}, []
