@@ -144,8 +144,9 @@ def test_nothing_for_axe_to_find(page, app_url, theme):
 
 
 def test_a_narrow_page_does_not_scroll_sideways(page, app_url):
-    page.set_viewport_size({"width": 360, "height": 740})
     field = opened(page, app_url)
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_function("document.querySelector('#score-field canvas.big').width <= 360")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     box = field.locator("canvas.big").bounding_box()
     assert box["width"] > 280 and box["y"] + box["height"] < 740
