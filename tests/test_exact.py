@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from references import draws, flow_1d, numbers
+from tests.references import draws, flow_1d, numbers
 
 from playground.exact import dataset, gaussian, mixture
 from playground.samplers import SAMPLERS, run

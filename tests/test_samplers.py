@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from references import STEPS, THEIRS, compared, difference, draws, measured_order, model, numbers
+from tests.references import STEPS, THEIRS, compared, difference, draws, measured_order, model, numbers
 from torch import Tensor
 
 from playground.exact import Gaussian, gaussian
