@@ -32,6 +32,7 @@ LAUNCH = dict(
     ssr_mode=False,
     run_history=False,
     enable_monitoring=False,
+    state_session_capacity=128,  # pages whose state is kept, about a megabyte each: a class and its reloads
     max_file_size="20mb",
     show_error=False,
     footer_links=["gradio"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import statistics
 import time
 from collections.abc import Sequence
@@ -206,6 +207,7 @@ def soak(checkpoint: str = "emoji-32", students: int = 30, seconds: float = 600.
 
         async def student(client, press, number: int) -> None:
             dice = random.Random(number)
+            session = secrets.token_hex(6)
             while time.perf_counter() - began < seconds:
                 counts["requests"] += 1
                 kind = dice.random()
@@ -219,10 +221,12 @@ def soak(checkpoint: str = "emoji-32", students: int = 30, seconds: float = 600.
                     }
                     settings |= {"steps": dice.choice((5, 10, 20)), "guidance_scale": dice.choice((1.0, 2.0))}
                     leave = dice.randrange(1, 5) if kind > 0.8 else None
-                    seen = await visit(client, press, settings, leave, stop=kind > 0.9)
+                    seen = await visit(client, press, settings, leave, stop=kind > 0.9, session=session)
                     counts["pictures"] += len(seen.pictures)
                     counts["left"] += seen.left
                     problem = None if seen.left else seen.error
+                    if seen.left and kind <= 0.9:  # the page was closed, and is opened anew
+                        session = secrets.token_hex(6)
                 if problem:
                     counts["failures"] += 1
                     failures.add(problem)

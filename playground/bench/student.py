@@ -71,10 +71,18 @@ class Visit:
 
 
 async def visit(
-    client: httpx.AsyncClient, press: Press, settings: dict, leave_after: int | None = None, stop: bool = False
+    client: httpx.AsyncClient,
+    press: Press,
+    settings: dict,
+    leave_after: int | None = None,
+    stop: bool = False,
+    session: str | None = None,
 ) -> Visit:
-    """Presses Generate and watches to the end; or only so many steps, and then closes the page or presses Stop."""
-    session, seen = secrets.token_hex(6), Visit(settings, asked=time.perf_counter())
+    """Presses Generate and watches to the end; or only so many messages, and then closes the page or presses Stop.
+
+    session: of the page that is open; None opens a new one.
+    """
+    session, seen = session or secrets.token_hex(6), Visit(settings, asked=time.perf_counter())
     try:
         joined = await client.post("/gradio_api/queue/join", json=press.body(session, settings))
         joined.raise_for_status()
