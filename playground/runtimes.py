@@ -185,6 +185,7 @@ def captured(model: nn.Module, example: Inputs, rows: int = 32) -> Runtime:
 
 WAYS = {"cpu": (frozen, bfloat16, openvino), "cuda": (captured,), "mps": ()}
 SMALL = 4  # rows up to which a batch is a small one
+LARGE = 32  # rows of a full one
 
 
 @torch.inference_mode()
@@ -198,7 +199,7 @@ def best(model: nn.Module, example: Inputs, ways: Sequence[Way] | None = None, r
     """
     plain = eager(model)
     inputs = {
-        rows: [t if t is None else t.repeat(rows, *[1] * (t.ndim - 1)) for t in example] for rows in (1, 2 * SMALL)
+        rows: [t if t is None else t.repeat(rows, *[1] * (t.ndim - 1)) for t in example] for rows in (1, LARGE)
     }
     wanted = {rows: plain.forward(*inputs[rows]) for rows in inputs}
     found = [plain]
