@@ -15,6 +15,11 @@ WORDS = ("blue", "cat", "circle", "face", "red", "square")
 STYLES = ("flat", "round")
 
 
+def pytest_collection_modifyitems(items):
+    """Browser tests come last: Playwright keeps an event loop running in this thread, and asyncio.run refuses one."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
     """Folder of a checkpoint that takes a millisecond a step: 16 × 16, a few words, weights drawn at random."""

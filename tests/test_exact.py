@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.references import draws, flow_1d, numbers
 
 from playground.exact import dataset, gaussian, mixture
 from playground.samplers import SAMPLERS, run
 from playground.schedules import SCHEDULES, spaced, zero_terminal_snr
+from tests.references import draws, flow_1d, numbers
 
 COSINE = SCHEDULES["cosine"].make(1000)
 LEVELS = [COSINE.level(t) for t in (1, 50, 400, 800, 1000)]

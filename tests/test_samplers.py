@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from tests.references import STEPS, THEIRS, compared, difference, draws, measured_order, model, numbers
 from torch import Tensor
 
 from playground.exact import Gaussian, gaussian
@@ -16,6 +15,7 @@ from playground.predictions import Prediction, clip
 from playground.samplers import SAMPLERS, count_evaluations, run
 from playground.samplers.slopes import ADAMS
 from playground.schedules import SCHEDULES, SPACINGS, Level, spaced, zero_terminal_snr
+from tests.references import STEPS, THEIRS, compared, difference, draws, measured_order, model, numbers
 
 LINEAR = SCHEDULES["linear"].make(1000)
 COSINE = SCHEDULES["cosine"].make(1000)
