@@ -1,0 +1,61 @@
+"""The whole page in a browser: no tab with a barrier or sideways scrolling, and the main job by keyboard."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from playground.settings import TABS
+
+# Gradio's own markup of an empty picture box, which has no public handle.
+GRADIOS = {"rules": {"aria-prohibited-attr": {"enabled": False}}}
+
+
+def opened(page, app_url, query):
+    page.goto(f"{app_url}/?{query}")
+    page.get_by_role("tab", selected=True).first.wait_for()
+    return page
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("tab", TABS)
+def test_no_tab_has_a_barrier(page, app_url, tab, theme):
+    page.emulate_media(reduced_motion="reduce")
+    opened(page, app_url, f"tab={tab}&__theme={theme}")
+    expect(page.get_by_role("tab", selected=True).first).to_have_text(tab.capitalize())
+    if tab in ("denoise", "generate"):
+        expect(page.locator(f"#{tab}-player canvas").first).to_be_visible()
+    page.wait_for_timeout(1500)  # charts draw themselves
+    found = Axe().run(page, options=GRADIOS)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_no_tab_scrolls_sideways_on_a_small_phone(page, app_url, tab):
+    page.set_viewport_size({"width": 360, "height": 740})
+    opened(page, app_url, f"tab={tab}")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_main_job_by_keyboard(page, app_url):
+    """A prompt is typed, pictures are made and the run is scrubbed, and no key is a mouse."""
+    opened(page, app_url, "tab=generate&count=2&steps=6&seed=3")
+    player = page.locator("#generate-player")
+    expect(player.locator("canvas[data-view=x_t]").first).to_be_visible()
+    page.get_by_label("Prompt", exact=True).focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("red heart")
+    generate = page.get_by_role("button", name="Generate", exact=True)
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if generate.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(player.get_by_text("seed 4", exact=True).first).to_be_visible()
+    expect(player).to_contain_text("6 / 6")
+    scrub = player.locator("input[type=range]").first
+    scrub.focus()
+    before = player.locator("canvas[data-view=x_t]").first.evaluate("canvas => canvas.toDataURL()")
+    page.keyboard.press("Home")
+    expect(player).to_contain_text("0 / 6")
+    assert player.locator("canvas[data-view=x_t]").first.evaluate("canvas => canvas.toDataURL()") != before
