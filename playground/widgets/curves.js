@@ -102,26 +102,6 @@
     function takeLive() {
       const live = props.live;
       if (!live || !value) return;
-      const measured = ["terms", "share", live.view.key];
-      const fresh = !value.live; // the first news of this run
-      value = {
-        ...value, live: true, table: null, progress: live.progress,
-        sum: value.sum.map((term) => ({ ...term, value: null, view: null })),
-        views: [live.view, ...value.views.filter((one) => !measured.includes(one.key))],
-      };
-      opened = null;
-      view = (!fresh && value.views.find((one) => one.key === view.key)) || live.view;
-      buttons();
-      sum();
-      progress();
-      table();
-      rows();
-      draw();
-    }
-    /** While something is measured: one view, newer than the one in hand, and how far it is. */
-    function takeLive() {
-      const live = props.live;
-      if (!live || !value) return;
       const before = value.views.findIndex((one) => one.key === live.view.key);
       if (before < 0 || value.sum.some((term) => term.value !== null)) value = { ...value, table: null, sum: (value.sum || []).map((term) => ({ ...term, value: null, view: null })) };
       value = { ...value, progress: live.progress, views: [live.view, ...value.views.filter((one) => !["terms", "share", live.view.key].includes(one.key))] };

@@ -334,7 +334,7 @@
         c.setLineDash(dash.map((d) => d * ratio));
         c.lineWidth = width * ratio;
       };
-      const twice = (width) => {
+      const twice = () => {
         c.strokeStyle = paint.rim;
         const w = c.lineWidth;
         c.lineWidth = w + 2.5 * ratio;

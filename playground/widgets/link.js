@@ -296,7 +296,8 @@
       if (!news || !news.settings) return;
       state.read = true;
       if (news.settings.tab) (opening = news.settings.tab), open(200);
-      const { tab: opened, ...values } = news.settings;
+      const values = { ...news.settings };
+      delete values.tab; // opened above
       settings.restore(values);
       hide(news.hide);
       lock(news.lock);
