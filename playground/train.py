@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -33,9 +34,10 @@ from .denoiser import UNetDenoiser, clipped, guided
 from .errors import UserError
 from .evaluate import denoising_error
 from .images import to_png
+from .predictions import Prediction, q_sample
 from .runtimes import choose_device, cpu_quota
 from .samplers import ddim, run
-from .schedules import SCHEDULES, spaced
+from .schedules import SCHEDULES, Level, spaced
 
 
 @dataclass
@@ -123,16 +125,14 @@ class Trainer:
     def train_step(self, progress: float) -> float:
         """One gradient step; returns the loss."""
         x0, eps, t, conditions = self.batch()
-        alpha_bar = self.net.schedule.alpha_bar[t].float()[:, None, None, None]  # (B, 1, 1, 1)
-        x = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
-        target = {"eps": eps, "x0": x0, "v": alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x0}
-        x, target = (a.to(self.device) for a in (x, target[self.recipe.prediction]))
-        t = t.float().to(self.device)
-        x = x.contiguous(memory_format=torch.channels_last)
+        levels = [self.net.schedule.level(step) for step in t.tolist()]
+        x0, eps, t = x0.to(self.device), eps.to(self.device), t.float().to(self.device)
+        x = q_sample(x0, levels, eps).contiguous(memory_format=torch.channels_last)
+        target = getattr(Prediction(x0, eps, levels), self.recipe.prediction)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             condition = self.net.encode(conditions)
             if self.recipe.self_condition and self.step % 2:
-                x = torch.cat([x, self.estimate_x0(x, t, condition, alpha_bar.to(self.device))], dim=1)
+                x = torch.cat([x, self.estimate_x0(x, t, condition, levels)], dim=1)
             output = self.forward(x, t, condition).float()
             loss = (F.mse_loss if self.recipe.loss == "mse" else F.l1_loss)(output, target)
         self.optimiser.zero_grad(set_to_none=True)
@@ -149,12 +149,10 @@ class Trainer:
         return loss.item()
 
     @torch.no_grad()
-    def estimate_x0(self, x: Tensor, t: Tensor, condition: Tensor | None, alpha_bar: Tensor) -> Tensor:
+    def estimate_x0(self, x: Tensor, t: Tensor, condition: Tensor | None, levels: Sequence[Level]) -> Tensor:
         """The net's first guess, given back to it as input: Chen et al. 2022, algorithm 1."""
         output = self.forward(x, t, condition).float()
-        signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
-        guess = {"eps": (x - noise * output) / signal, "x0": output, "v": signal * x - noise * output}
-        return guess[self.recipe.prediction].clamp(-1, 1)
+        return Prediction.from_output(self.recipe.prediction, output, x, levels).x0.clamp(-1, 1)
 
     def save(self, path: Path) -> None:
         """All of the state in one file, whole or not at all."""
