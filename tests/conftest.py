@@ -36,6 +36,17 @@ def tiny_checkpoint(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def engine(tiny_checkpoint):
+    """An engine of a module's own for the tiny checkpoint."""
+    from playground.checkpoints import load
+    from playground.engine import Engine
+
+    engine = Engine(load(tiny_checkpoint), "cpu")
+    yield engine
+    engine.close()
+
+
 @pytest.fixture(scope="session")
 def app_url():
     """The whole page, served on a free port of this machine."""

@@ -12,8 +12,6 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from playground.checkpoints import load
-from playground.engine import Engine
 from playground.forward import schedule_of
 from playground.jobs import noise_of
 from playground.pictures import picture
@@ -24,13 +22,6 @@ from playground.widgets import head
 from playground.widgets.scrubber import EPS_SCALE
 from playground.words import say
 from tests.parity import FILE, LEVELS, parity
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_checkpoint):
-    engine = Engine(load(tiny_checkpoint), "cpu")
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")

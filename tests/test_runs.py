@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from playground import checkpoints, runs, samplers
+from playground import runs, samplers
 from playground.denoiser import UNetDenoiser, clipped, guided
-from playground.engine import Engine
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.jobs import noise_of
@@ -20,13 +19,6 @@ from playground.runs import Live, lane_for
 from playground.schedules import spaced
 
 SETTINGS = {"prompt": "cat face", "style": "flat", "seed": 3, "steps": 6, "guidance_scale": 2.0}
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_checkpoint):
-    made = Engine(checkpoints.load(tiny_checkpoint), "cpu")
-    yield made
-    made.close()
 
 
 def by_hand(engine, seed: int, scale: float = 2.0) -> tuple[torch.Tensor, list]:

@@ -14,8 +14,6 @@ from PIL import Image
 
 from playground import drawn
 from playground.assay import Assay, assays
-from playground.checkpoints import load
-from playground.engine import Engine
 from playground.errors import UserError
 from playground.forward import chosen_picture
 from playground.images import to_pixels
@@ -29,13 +27,6 @@ from playground.tabs import Page, objective, schedules
 from playground.widgets.curves import STRIP_SIZE
 from playground.widgets.link import link
 from playground.words import TRANSLATIONS
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_checkpoint):
-    engine = Engine(load(tiny_checkpoint), "cpu")
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")
