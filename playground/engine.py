@@ -22,7 +22,7 @@ from .denoiser import UNetDenoiser
 from .errors import UserError
 from .jobs import Job, job_for
 from .predictions import Prediction
-from .runtimes import choose_device, cpu_quota
+from .runtimes import choose_device, threads
 from .turns import Turns
 from .work import Request, Run, Step, Task, answers, begin
 
@@ -34,6 +34,7 @@ MAX_LIVE = 512  # pictures in work before newcomers are asked to come back
 # so among the threads of thirty requests Python's own 5 ms is lost again and again: with 0.5 ms a class of thirty got
 # 25 % more pictures, and saw its first step in half the time.
 SWITCH = 0.0005
+SMALL = 64  # pixels a side up to which 32 pictures fit into memory at once, and trying out runtimes takes seconds
 STOPPED = "The engine has been stopped. Reload the page."
 
 
@@ -162,7 +163,7 @@ class Engine:
     def _work(self) -> None:
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         if self.device.type == "cpu":
-            torch.set_num_threads(min(torch.get_num_threads(), cpu_quota()))
+            torch.set_num_threads(threads())
         while True:
             with self._change:
                 while not (batch := self._take()) and not self._stopped:
@@ -262,7 +263,10 @@ def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
     key = (str(name), "zerogpu" if borrowed else str(choose_device(device)))
     with _loading:
         if key not in _engines:
-            engine = Engine(load(name), "cpu" if borrowed else key[1], warm=True)
+            checkpoint = load(name)
+            rows = max(2, min(32, 32 * SMALL**2 // checkpoint.size**2))  # a guided picture takes two
+            warm = checkpoint.size <= SMALL
+            engine = Engine(checkpoint, "cpu" if borrowed else key[1], max_batch=rows, warm=warm)
             _engines[key] = zerogpu.Borrowing(engine, str(name)) if borrowed else engine
         return _engines[key]
 

@@ -12,7 +12,9 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -95,15 +97,35 @@ def eager(model: nn.Module) -> Runtime:
     return Runtime("PyTorch", forward)
 
 
+@cache
+def threads() -> int:
+    """Threads for arithmetic: as many as PyTorch was started with (OMP_NUM_THREADS), but no more than cores."""
+    return min(torch.get_num_threads(), cpu_quota())
+
+
+@cache
+def _cores() -> ThreadPoolExecutor:
+    """Threads that each compute alone; in all others PyTorch keeps to `threads()`."""
+    return ThreadPoolExecutor(threads(), "core", initializer=torch.set_num_threads, initargs=(1,))
+
+
 def frozen(model: nn.Module, example: Inputs) -> Runtime:
-    """Traced and frozen, in channels-last: no Python between the layers. Seen on two Zen 3 cores: 1.4 × eager."""
+    """Traced and frozen, in channels-last: no Python between the layers; and each core runs its own share of the rows
+    by itself. Several cores on one row wait for each other after every layer, all the more where other work
+    interrupts one of them. Seen on two Zen 3 cores at 32 rows: 1.5 × as fast as both cores on all rows."""
     last = copy.deepcopy(model).to(memory_format=torch.channels_last)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the sizes it takes for constants are constants: the picture's
         traced = torch.jit.freeze(torch.jit.trace(last, _given(example), check_trace=False))
 
+    @torch.inference_mode()  # a state of the thread
+    def share(x: Tensor, *given: Tensor) -> Tensor:
+        return traced(x.contiguous(memory_format=torch.channels_last), *given)
+
     def forward(x: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
-        return traced(*_given((x.contiguous(memory_format=torch.channels_last), t, condition)))
+        shares = min(threads(), len(x))
+        given = [tensor.tensor_split(shares) for tensor in _given((x, t, condition))]
+        return torch.cat(list(_cores().map(share, *given)))
 
     return Runtime("PyTorch, frozen", forward)
 
@@ -132,7 +154,7 @@ def openvino(model: nn.Module, example: Inputs) -> Runtime:
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_NUM_THREADS": threads(),
     }
     request = ov.Core().compile_model(graph, "CPU", settings).create_infer_request()
 
