@@ -1,7 +1,8 @@
 """Checkpoints: `checkpoints/<name>/` holds config.json, model.safetensors and README.md, the model card.
 
 Such a folder is a Hugging Face Hub repository as it stands; huggingface_hub's PyTorchModelHubMixin reads and writes
-it. Weights are safetensors only: nothing is ever unpickled.
+it. A folder as diffusers writes it is a checkpoint too (see `pretrained`). Weights are safetensors only: nothing is
+ever unpickled.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from . import pretrained
 from .conditioning import Condition, Conditioner, Vocabulary
 from .errors import UserError
 from .schedules import SCHEDULES, NoiseSchedule
@@ -120,10 +123,47 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         raise UserError("Those weights are pickled, and are not opened. Convert them to model.safetensors first.")
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What the page needs to know of a checkpoint before anybody has loaded it."""
+
+    words: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    schedule: str = ""  # a name of SCHEDULES, or "" where it has a schedule that is none of them
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it can be asked for anything."""
+        return bool(self.words or self.styles)
+
+
+def outline(name: str) -> Outline:
+    """From the configs of a checkpoint alone; an empty one where they can't be read."""
+    try:
+        folder = locate(name)
+        if pretrained.present(folder):
+            schedule = pretrained.schedule_in(folder, name)[0].name
+            return Outline(schedule=schedule if schedule in SCHEDULES else "")
+        config = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
+        return Outline(tuple(config["words"]), tuple(config["styles"]), config["schedule"])
+    except (UserError, OSError, ValueError, KeyError, TypeError):
+        return Outline()
+
+
+def card(name: str) -> str:
+    """The model card of a checkpoint, README.md as it lies there; empty where there is none."""
+    try:
+        return (locate(name) / _FILES[2]).read_text(encoding="utf-8", errors="replace")
+    except (UserError, OSError):
+        return ""
+
+
 def list_checkpoints() -> list[str]:
     """Names of the checkpoints that the page offers: those of the project's folder, the shipped one first, and
-    what `offer` added."""
-    found = sorted(p.parent.name for p in FOLDER.glob("*/config.json") if (p.parent / _FILES[1]).is_file())
+    what `offer` added. What a training writes there meanwhile is among them."""
+    weights = (_FILES[1], pretrained.WEIGHTS, f"unet/{pretrained.WEIGHTS}")
+    folders = {place.parent for pattern in ("*/config.json", "*/model_index.json") for place in FOLDER.glob(pattern)}
+    found = sorted(folder.name for folder in folders if any((folder / file).is_file() for file in weights))
     return sorted(found, key=lambda name: name != "emoji-32") + [name for name in _offered if name not in found]
 
 
@@ -133,14 +173,14 @@ def offer(source: str) -> str:
     For whoever starts the page: nothing that comes over the network gets here.
 
     Raises:
-        UserError: there is no such checkpoint.
+        UserError: there is no such checkpoint, or it can't be used.
     """
     if source in list_checkpoints():
         return source
     folder = locate(source)
-    load(folder)
-    _offered[folder.name] = folder
-    return folder.name
+    name = load(folder).name
+    _offered[name] = folder
+    return name
 
 
 def locate(name: str | Path) -> Path:
@@ -163,7 +203,7 @@ def locate(name: str | Path) -> Path:
             names=", ".join(list_checkpoints()) or "none",
         )
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+        return Path(snapshot_download(name, allow_patterns=[*_FILES, *pretrained.FILES]))
     except Exception as error:
         raise UserError(
             "“{name}” is no folder here, and could not be fetched from the Hugging Face Hub ({reason}).",
@@ -172,7 +212,16 @@ def locate(name: str | Path) -> Path:
         ) from error
 
 
-def load(name: str | Path = "emoji-32", device: str | torch.device = "cpu") -> Checkpoint:
+def _called(folder: Path) -> str:
+    """A checkpoint's name: that of its folder, or its id on the Hub, whose folders are named after commits."""
+    folder = Path(os.path.abspath(folder))
+    repository = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repository.startswith("models--"):
+        return repository.removeprefix("models--").replace("--", "/")
+    return folder.name
+
+
+def load(name: str | Path = "emoji-32", device: str | torch.device = "cpu") -> Checkpoint | pretrained.Pretrained:
     """Loads a checkpoint from wherever `locate` finds it.
 
     It never takes a name from a stranger: what the page and the API accept is list_checkpoints().
@@ -181,23 +230,27 @@ def load(name: str | Path = "emoji-32", device: str | torch.device = "cpu") -> C
         UserError: there is none, or what is there is cut off, damaged or of another kind.
     """
     folder = locate(name)
-    for file in _FILES[:2]:
-        if not (folder / file).is_file():
-            raise UserError("The checkpoint “{name}” has no {file}.", name=folder.name, file=file)
+    called = _called(folder)
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))["unet"]
-        checkpoint = Checkpoint.from_pretrained(folder, map_location=str(device), strict=True)
-    except (SafetensorError, EOFError) as error:
-        raise UserError(
-            "The weights of “{name}” are cut off or damaged; copy model.safetensors again.", name=folder.name
-        ) from error
+        checkpoint = pretrained.load(folder, called) if pretrained.present(folder) else _load_own(folder, called)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise UserError(
             "“{name}” is not a checkpoint of this playground: its config.json and model.safetensors do not describe "
             "one of its nets.",
-            name=folder.name,
+            name=called,
         ) from error
-    checkpoint.name = folder.name
-    card = folder / "README.md"
-    checkpoint.card = card.read_text(encoding="utf-8") if card.is_file() else ""
+    checkpoint.name, checkpoint.card = called, card(str(folder))
     return checkpoint.to(device).eval()
+
+
+def _load_own(folder: Path, name: str) -> Checkpoint:
+    for file in _FILES[:2]:
+        if not (folder / file).is_file():
+            raise UserError("The checkpoint “{name}” has no {file}.", name=name, file=file)
+    try:
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))["unet"]
+        return Checkpoint.from_pretrained(folder, strict=True)
+    except (SafetensorError, EOFError) as error:
+        raise UserError(
+            "The weights of “{name}” are cut off or damaged; copy {file} again.", name=name, file=_FILES[1]
+        ) from error

@@ -105,11 +105,15 @@ def lane_for(
         style = ""  # the page's default says nothing about a model that has other styles
     condition, unknown = engine.checkpoint.parse(used["prompt"], style or None)
     used["style"] = condition.style or ""
+    if not engine.checkpoint.conditional:
+        used |= {"prompt": "", "guidance_scale": 1.0}
     own = engine.checkpoint.schedule
     bends = knobs_of(SCHEDULES, used["schedule"], values)
     used |= knobs | {"checkpoint": engine.checkpoint.name}
     schedule = None
-    if used["schedule"] != own.name:
+    if own.name not in SCHEDULES:
+        del used["schedule"]  # a list of betas: there is no other like it, and it is always sampled on its own
+    elif used["schedule"] != own.name:
         schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
         used |= bends
     truth = None

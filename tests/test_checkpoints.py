@@ -83,7 +83,7 @@ def damage(folder, what):
     elif what == "config of rubbish":
         config.write_text("{rubbish")
     elif what == "config of another kind":
-        config.write_text(json.dumps({"_class_name": "UNet2DModel", "sample_size": 32}))
+        config.write_text(json.dumps({"_class_name": "DiTTransformer2DModel", "sample_size": 32}))
     elif what == "config is a list":
         config.write_text("[1, 2]")
     else:
@@ -102,7 +102,7 @@ def damage(folder, what):
         ("no weights", "has no model.safetensors"),
         ("pickled", "has no model.safetensors"),
         ("config of rubbish", "is not a checkpoint of this playground"),
-        ("config of another kind", "is not a checkpoint of this playground"),
+        ("config of another kind", "is a DiTTransformer2DModel"),
         ("config is a list", "is not a checkpoint of this playground"),
         ("another net", "is not a checkpoint of this playground"),
     ],
