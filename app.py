@@ -17,6 +17,7 @@ from playground.errors import UserError
 from playground.runs import engine_for
 from playground.sessions import keep_signatures
 from playground.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
+from playground.tabs.sampling import models_of_now
 from playground.theme import CSS, THEME
 from playground.widgets import head
 from playground.widgets.link import link
@@ -51,6 +52,7 @@ def build() -> gr.Blocks:
             for tab in TABS:
                 with gr.Tab(tab.TITLE, id=tab.__name__.rpartition(".")[2]):
                     tab.build(page)
+        models_of_now(demo)
         link()
     keep_signatures(demo)
     return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
@@ -76,6 +78,7 @@ def main() -> None:
     args = arguments().parse_args()
     try:
         chosen = {"checkpoint": checkpoints.offer(args.checkpoint), "device": args.device}
+        chosen["schedule"] = checkpoints.outline(chosen["checkpoint"]).schedule or None  # None: the table's
         for name, value in chosen.items():
             settings.DEFAULTS[name] = dataclasses.replace(settings.DEFAULTS[name], default=settings.check(name, value))
         auth = tuple(args.auth.split(":", 1)) if args.auth else None

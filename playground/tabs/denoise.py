@@ -24,6 +24,7 @@ from playground.tabs.sampling import (
     prompt_controls,
     run_row,
     sampler_controls,
+    starting_model,
     stop_on,
     stream,
     with_knobs,
@@ -61,7 +62,9 @@ def build(page) -> None:
                     value="cat",
                 )
                 inputs["strength"] = control("strength", "denoise")
-                inputs["steered"] = gr.Checkbox(False, label=_("Use the prompt"), elem_id="denoise-steered")
+                inputs["steered"] = gr.Checkbox(
+                    False, label=_("Use the prompt"), elem_id="denoise-steered", visible=starting_model().conditional
+                )
             with gr.Column(elem_classes="lab-group") as words:
                 spoken, hints = prompt_controls("denoise")
                 inputs |= spoken
@@ -69,12 +72,12 @@ def build(page) -> None:
             go, stop = run_row(_("Denoise"))
             inputs |= sampler_controls("denoise")
             inputs |= more_controls("denoise")
-            follow_model("denoise", inputs, hints)
             inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
             if len(devices) > 1:
                 time_button = gr.Button(_("Time all devices"), size="sm")
                 times = gr.Markdown(elem_id="denoise-times")
                 time_button.click(errors_shown(compare_devices), inputs["checkpoint"], times, **QUIET)
+            follow_model("denoise", inputs, hints, [inputs["steered"]])
             corner = ReceiptCorner("denoise", picture=image)
     inputs["image"] = image
     picks = [inputs["start"], inputs["steered"]]

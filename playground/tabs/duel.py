@@ -22,9 +22,11 @@ from playground.tabs.sampling import (
     QUIET,
     first_look,
     follow_model,
+    guidance_state,
     more_controls,
     prompt_controls,
     run_row,
+    starting_model,
     stop_on,
     stream,
     with_knobs,
@@ -94,6 +96,7 @@ def build_samplers() -> None:
                             step=0.5,
                             label=_("Guidance"),
                             min_width=80,
+                            visible=starting_model().conditional,
                             elem_id=f"duel-guidance-{k + 1}",
                         )
                 groups.append(group)
@@ -105,7 +108,7 @@ def build_samplers() -> None:
                     **QUIET,
                 )
             inputs |= more_controls("duel")
-            follow_model("duel", inputs, hints)
+            follow_model("duel", inputs, hints, [inputs[f"guidance_scale{k}"] for k in range(len(LANES))])
             corner = ReceiptCorner("duel")
     inputs["lanes"].change(
         lambda n: [gr.update(visible=k < n) for k in range(len(LANES))],
@@ -147,7 +150,8 @@ def build_editing() -> None:
                 for k, value in enumerate(STRENGTHS)
             ]
             inputs |= {f"strength{k}": slider for k, slider in enumerate(strengths)}
-            inputs |= {name: control(name, "edit") for name in ("steps", "guidance_scale")}
+            inputs["steps"] = control("steps", "edit")
+            inputs["guidance_scale"] = control("guidance_scale", "edit", **guidance_state(starting_model()))
             inputs |= more_controls("edit")
             follow_model("edit", inputs, hints)
             corner = ReceiptCorner("edit", picture=inputs["image"])
@@ -176,7 +180,8 @@ def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], wh
         scale = check("guidance_scale", mine.get("guidance_scale"))
         eta = f" · η {mine['eta']:g}" if isinstance(mine.get("eta"), int | float) and mine["eta"] else ""
         steps = check("steps", mine.get("steps"))
-        made.append(lane_for(engine, mine, f"{title} · {steps}", f"w {scale:g}{eta}"))
+        note = f"w {scale:g}{eta}" if engine.checkpoint.conditional else eta.removeprefix(" · ")
+        made.append(lane_for(engine, mine, f"{title} · {steps}", note))
     return Live(engine, made, curve="apart", who=who)
 
 

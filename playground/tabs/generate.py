@@ -22,6 +22,7 @@ from playground.tabs.sampling import (
     prompt_controls,
     run_row,
     sampler_controls,
+    starting_model,
     stop_on,
     stream,
     with_knobs,
@@ -50,12 +51,14 @@ def build(page) -> None:
             inputs["count"] = control("count", "generate")
             go, stop = run_row(_("Generate"))
             inputs |= sampler_controls("generate")
-            pair = gr.Button(_("With and without guidance"), elem_id="generate-pair")
+            pair = gr.Button(
+                _("With and without guidance"), elem_id="generate-pair", visible=starting_model().conditional
+            )
             with gr.Accordion(_("Between two seeds"), open=False):
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
             inputs |= more_controls("generate")
-            follow_model("generate", inputs, hints)
+            follow_model("generate", inputs, hints, [pair])
             corner = ReceiptCorner("generate")
     runs = [
         stream([go.click, inputs["prompt"].submit], pictures, inputs, view, corner),

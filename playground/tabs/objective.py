@@ -9,11 +9,11 @@ from PIL import Image
 
 from playground.api import endpoint
 from playground.assay import Assay, assays
-from playground.checkpoints import list_checkpoints
 from playground.controls import control, errors_shown, safe_image
 from playground.objective import VARIANCES
 from playground.schedules import SCHEDULES
 from playground.settings import DEFAULTS, check
+from playground.tabs.sampling import about_model, model_state
 from playground.widgets.curves import curves
 from playground.words import _
 
@@ -41,8 +41,8 @@ def build(page) -> None:
             )
             with gr.Accordion(_("More"), open=False):
                 seed = control("seed", TAB)
-                known = list_checkpoints() or [DEFAULTS["checkpoint"].default]
-                checkpoint = control("checkpoint", TAB, choices=known, visible=len(known) > 1)
+                checkpoint = control("checkpoint", TAB, **model_state())
+            about_model(TAB, checkpoint)
 
     inputs = [upload, seed, variance, checkpoint]
 

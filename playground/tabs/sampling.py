@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from playground import checkpoints
-from playground.controls import control, errors_shown
-from playground.errors import UserError
+from playground.about import about
+from playground.controls import control, errors_shown, registered
+from playground.engine import SMALL
 from playground.records import RunRecord
 from playground.samplers import SAMPLERS
 from playground.settings import DEFAULTS
@@ -31,19 +32,40 @@ RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 # ---------------------------------------------------------------- the model
 
 
-def speech(name: str) -> tuple[list[str], list[str]]:
-    """(words, styles) that a checkpoint of the project understands, without loading its weights."""
-    try:
-        config = json.loads((checkpoints.locate(name) / "config.json").read_text(encoding="utf-8"))
-    except (UserError, OSError, ValueError):
-        return [], []
-    return list(config.get("words") or ()), list(config.get("styles") or ())
+def model_state() -> dict:
+    """What a control of the model shows: the models there are now, and nothing where there is one."""
+    known = checkpoints.list_checkpoints() or [DEFAULTS["checkpoint"].default]
+    return {"choices": known, "visible": len(known) > 1}
+
+
+def models_of_now(demo: gr.Blocks) -> None:
+    """Whenever the page is loaded, its lists of models are what there is by then: a training may have ended."""
+    lists = [component for _tab, name, component in registered(demo) if name == "checkpoint"]
+    demo.load(lambda: [gr.update(**model_state()) for _list in lists], None, lists, queue=False, **QUIET)
+
+
+def about_model(tab: str, checkpoint: gr.components.Component) -> None:
+    """The chosen model's card: what it was trained on, how well it does, what it can't do."""
+    with gr.Accordion(_("About this model"), open=False, elem_id=f"{tab}-about") as box:
+        text = gr.Markdown(elem_classes="lab-about")
+
+    def told(name: str):
+        return about(name) or _("This model came without a card.")
+
+    gr.on([box.expand, checkpoint.change], told, checkpoint, text, queue=False, **QUIET)
+
+
+def starting_model() -> checkpoints.Outline:
+    """The model that the page starts with."""
+    return checkpoints.outline(DEFAULTS["checkpoint"].default)
 
 
 def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HTML]:
     """Prompt and style; and the widget that completes the prompt and names unknown words as they are typed."""
     name = DEFAULTS["checkpoint"].default
-    made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=_("What should it show?"))}
+    placeholder = _("What should it show?")
+    visible = starting_model().conditional
+    made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
     hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words")
     made["style"] = control("style", tab, **style_state(name, DEFAULTS["style"].default))
     return made, hints
@@ -51,7 +73,7 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
 
 def vocabulary(tab: str, checkpoint: str) -> dict:
     """What completes the prompt: the model's words, some prompts that work, and one that shows its limit."""
-    words = speech(checkpoint)[0]
+    words = list(checkpoints.outline(checkpoint).words)
     known = set(words)
     fit = [text for text in (*EXAMPLES, LIMIT) if known.issuperset(text.split())]
     return {
@@ -64,7 +86,7 @@ def vocabulary(tab: str, checkpoint: str) -> dict:
 
 def style_state(checkpoint: str, chosen: str) -> dict:
     """What the control of the style shows for a model: its own styles, or nothing where it has none."""
-    styles = speech(checkpoint)[1]
+    styles = checkpoints.outline(checkpoint).styles
     named = [(style.replace("-", " ").capitalize(), style) for style in styles]
     return {
         "choices": [*named, (_("No style"), "")],
@@ -73,20 +95,45 @@ def style_state(checkpoint: str, chosen: str) -> dict:
     }
 
 
-def follow_model(tab: str, inputs: dict, hints: gr.HTML) -> None:
-    """Another model, other words and styles; no prompt where it takes none."""
+def guidance_state(model: checkpoints.Outline, scale: float = 1.0) -> dict:
+    """What the control of the guidance shows for a model: w = 1, unseen, where it takes no prompt; and where it does
+    and w is 1, as it is after such a one, the default."""
+    if not model.conditional:
+        return {"visible": False, "value": 1.0}
+    return {"visible": True, "value": DEFAULTS["guidance_scale"].default if scale == 1 else scale}
 
-    def changed(checkpoint: str, style: str):
-        told = vocabulary(tab, checkpoint)
-        return gr.update(visible=bool(told["words"])), gr.update(**style_state(checkpoint, style)), told
+
+def schedule_state(model: checkpoints.Outline) -> dict:
+    """What the control of the schedule shows for a model: its own at first; nothing where that is a list of betas."""
+    return {"visible": True, "value": model.schedule} if model.schedule else {"visible": False}
+
+
+def follow_model(
+    tab: str, inputs: dict, hints: gr.HTML, spoken: Sequence[gr.components.Component | gr.Column] = ()
+) -> None:
+    """Another model: its words, its styles and its schedule; its card below. Where it takes no prompt, neither prompt,
+    style and guidance nor whatever else is `spoken` are there."""
+    guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
+
+    def changed(checkpoint: str, style: str, *scale: float):
+        model = checkpoints.outline(checkpoint)
+        return [
+            gr.update(visible=model.conditional),
+            gr.update(**style_state(checkpoint, style)),
+            vocabulary(tab, checkpoint),
+            gr.update(**schedule_state(model)),
+            *(gr.update(**guidance_state(model, each)) for each in scale),
+            *(gr.update(visible=model.conditional) for _part in spoken),
+        ]
 
     inputs["checkpoint"].change(
         changed,
-        [inputs["checkpoint"], inputs["style"]],
-        [inputs["prompt"], inputs["style"], hints],
+        [inputs["checkpoint"], inputs["style"], *guidance],
+        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *spoken],
         queue=False,
         **QUIET,
     )
+    about_model(tab, inputs["checkpoint"])
 
 
 # ---------------------------------------------------------------- the sampler
@@ -113,12 +160,12 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
     knobs = {name: control(name, tab, **knob_state(name, start)) for name in KNOBS}
     made |= knobs | {"steps": control("steps", tab)}
     if guided:
-        made["guidance_scale"] = control("guidance_scale", tab)
+        made["guidance_scale"] = control("guidance_scale", tab, **guidance_state(starting_model()))
     about = {name: {"evaluations": entry.evaluations, "paper": entry.paper} for name, entry in SAMPLERS.items()}
     first = {
         "sampler": start,
         "steps": DEFAULTS["steps"].default,
-        "scale": DEFAULTS["guidance_scale"].default if guided else 1.0,
+        "scale": made["guidance_scale"].value if guided else 1.0,
     }
     cost = widget("cost", first | {"about": about}, elem_id=f"{tab}-cost")
     told = [made[name] for name in ("sampler", "steps", "guidance_scale") if name in made]
@@ -144,8 +191,9 @@ def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "chec
         made = {}
         for name in names:
             if name == "checkpoint":
-                known = checkpoints.list_checkpoints() or [DEFAULTS["checkpoint"].default]
-                made[name] = control(name, tab, choices=known, visible=len(known) > 1)
+                made[name] = control(name, tab, **model_state())
+            elif name == "schedule":
+                made[name] = control(name, tab, **schedule_state(starting_model()))
             else:
                 made[name] = control(name, tab)
         if "schedule" in made:  # one drawn by hand comes with its points
@@ -205,13 +253,15 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
 def first_look(view: gr.HTML, prepare: Callable) -> None:
     """Before anybody has pressed anything, the player shows the finished run `prepare({})` of the current model.
 
-    It is made once, when the first visitor opens the tab.
+    It is made once, when the first visitor opens the tab; not by a model of large pictures, which would take minutes.
     """
     made: dict[str, dict] = {}
     making = threading.Lock()
 
     def example() -> dict:
         live = prepare({})
+        if live.engine.size > SMALL:
+            return gr.skip()
         name = live.engine.checkpoint.name
         with making:
             if name not in made:
