@@ -1,10 +1,17 @@
-"""Model cards: what a training writes beside the weights, with the front matter the Hub reads."""
+"""Model cards: what a training and an evaluation write beside the weights, with the front matter the Hub reads."""
 
 from __future__ import annotations
 
 import platform
+import re
+from collections.abc import Sequence
 
 import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from .bench.report import Report
+from .images import to_pixels, to_png
 
 TEMPLATE = """---
 license: apache-2.0
@@ -74,3 +81,115 @@ def write_card(
         rule="---|" * (len(errors) - 1) + "---" if errors else "---",
         errors=" | ".join(f"{error:.4f}" for error in errors.values()),
     )
+
+
+# ------------------------------------------------------------------------------------------------ the evaluation
+
+
+def evaluation_tables(results: dict) -> list[Report]:
+    """What `playground.evaluate` measured as tables, for the terminal and for the card alike."""
+    found = []
+    how = f"{results['sampler']}, {results['steps']} steps, guidance scale {results['guidance_scale']:g}"
+    if errors := results.get("denoising_error"):
+        found.append(Report("Mean squared error of x̂0", [f"at log-SNR {level}" for level in errors]))
+        found[-1].add("held-out pictures", *(f"{error:.4f}" for error in errors.values()))
+        found[-1].note(f"Of {results['held_out']} pictures; pixels in [−1, 1].")
+    if retrieval := results.get("retrieval"):
+        report = Report("Is the real picture of its prompt the nearest?", ["nearest", "among the nearest 5"])
+        titles = {
+            "generated": "generated",
+            "other_styles": "real pictures of the same prompt in other styles, for comparison",
+            "chance": "by chance",
+        }
+        for name in filter(retrieval.get, titles):
+            report.add(titles[name], *(_percent(share) for share in retrieval[name].values()))
+        report.note(
+            f"Pictures for {retrieval['pictures']} held-out prompts and styles ({how}), each compared with all "
+            "held-out pictures of its style by 8 × 8 colours and 4 × 4 histograms of oriented gradients."
+        )
+        found.append(report)
+    if copying := results.get("copying"):
+        report = Report("Does it copy?", ["median distance", f"nearer than {copying['near']:.3f}"])
+        report.add("generated", f"{copying['generated']:.3f}", _percent(copying["closer"]))
+        report.add("real, held out", f"{copying['held_out']:.3f}", _percent(0.05))
+        report.note(
+            f"To the nearest of {results['training']:,} training pictures, in the same features, from "
+            f"{copying['pictures']} generated pictures ({how}) and from the held-out ones."
+        )
+        found.append(report)
+    return found + [_against_nfe(results, measure) for measure in NFE if _measured(results, measure)]
+
+
+NFE = {
+    "energy_distance": "NFE → energy distance to the held-out pictures",
+    "rmse": "NFE → RMSE to the converged picture of the same noise",
+}
+
+
+def _measured(results: dict, measure: str) -> list[dict]:
+    return [row for row in results["samplers"] if measure in row]
+
+
+def _against_nfe(results: dict, measure: str) -> Report:
+    """A row a sampler, a column a number of steps; NFE and distance in each cell."""
+    steps = list(dict.fromkeys(row["steps"] for row in results["samplers"]))
+    cells = {(row["sampler"], row["steps"]): row for row in _measured(results, measure)}
+    report = Report(NFE[measure], [f"{n} steps" for n in steps])
+    for name in dict.fromkeys(name for name, _ in cells):
+        found = [cells.get((name, n)) for n in steps]
+        report.add(name, *(row and f"{row['nfe']:.0f} → {row[measure]:.3f}" for row in found))
+    if measure == "rmse":
+        last = results["reference"]
+        report.note(
+            f"Of {last['pictures']} pictures, without guidance, pixels in [−1, 1]. Converged: {last['sampler']} with "
+            f"{last['steps']} steps. Samplers that do not follow the flow have nothing to converge to."
+        )
+        return report
+    report.note("In the same features; the same prompts and noises for all, without guidance, which doubles the NFE.")
+    for count, floor in results["real_pictures"].items():
+        steps = [str(row["steps"]) for row in results["samplers"] if str(row["pictures"]) == count]
+        report.note(
+            f"{count} pictures at {', '.join(dict.fromkeys(steps))} steps; as many real ones get {floor['mean']:.3f} ± "
+            f"{floor['deviation']:.3f}."
+        )
+    return report
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def with_evaluation(card: str, reports: Sequence[Report], skipped: Sequence[str]) -> str:
+    """The card with the section "Evaluation" of these tables and the sheet, in place of the one it had, or last."""
+    about = "Measured by `playground.evaluate`; the numbers are in [evaluation.json](evaluation.json)."
+    parts = ["## Evaluation", about]
+    for report in reports:
+        head, *rows = report.cells()
+        lines = [head, ["---"] * len(head), *rows]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        parts += [f"### {report.name}", table, " ".join(report.notes)]
+    parts += [*skipped, "![one picture for each of some prompts, all from one seed](sheet.png)"]
+    section = "\n\n".join(parts) + "\n"
+    # Up to the next heading of its own rank or a higher one.
+    found = re.search(r"^## Evaluation *\n.*?(?=^##? |\Z)", card, re.MULTILINE | re.DOTALL)
+    if not found:
+        return f"{card.rstrip()}\n\n{section}"
+    after = card[found.end() :]
+    return card[: found.start()] + section + (after and "\n" + after)
+
+
+def contact_sheet(pictures: Tensor, labels: Sequence[tuple[str, str]], columns: int = 8, width: int = 96) -> bytes:
+    """PNG of pictures (N, 3, H, W) in [−1, 1], enlarged to about `width`, two lines of label under each."""
+    scale = max(1, width // pictures.shape[-1])
+    side, gap, line = scale * pictures.shape[-1], 8, 13
+    font, rows = ImageFont.load_default(11), -(-len(pictures) // columns)
+    page = Image.new("RGB", (gap + columns * (side + gap), gap + rows * (side + gap + 2 * line)), "white")
+    draw = ImageDraw.Draw(page)
+    for k, (pixels, label) in enumerate(zip(to_pixels(pictures), labels, strict=True)):
+        x, y = gap + k % columns * (side + gap), gap + k // columns * (side + gap + 2 * line)
+        page.paste(Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST), (x, y))
+        for row, (text, ink) in enumerate(zip(label, ("black", "#666666"), strict=True)):
+            while text and draw.textlength(text, font) > side:
+                text = text.removesuffix("…")[:-1].rstrip() + "…" if len(text) > 2 else ""
+            draw.text((x, y + side + row * line), text, fill=ink, font=font)
+    return to_png(page)

@@ -32,9 +32,9 @@ from .conditioning import Condition, Vocabulary
 from .data import PictureSet, held_out, read_pictures
 from .denoiser import UNetDenoiser, clipped, guided
 from .errors import UserError
-from .evaluate import denoising_error
 from .images import to_png
 from .predictions import Prediction, q_sample
+from .quality import denoising_error
 from .runtimes import choose_device, cpu_quota
 from .samplers import ddim, run
 from .schedules import SCHEDULES, Level, spaced
@@ -191,12 +191,13 @@ class Trainer:
         self.step, self.seconds = about["step"], about["seconds"]
 
     def errors(self) -> dict[float, float]:
-        """Denoising error on the held-out pictures; see evaluate.denoising_error."""
+        """Denoising error on the held-out pictures; see quality.denoising_error."""
         conditions = [
             self.mean.parse(text, style or None)[0]
             for text, style in zip(self.held_out.texts, self.held_out.styles, strict=True)
         ]
-        return denoising_error(self.mean, self.held_out.x0(), conditions) if len(self.held_out) else {}
+        denoise = UNetDenoiser(self.mean)
+        return denoising_error(denoise, self.held_out.x0(), conditions) if len(self.held_out) else {}
 
     def sample_grid(self, rows: int = 8, steps: int = 20, scale: float = 2.0) -> Tensor:
         """(1, 3, rows·size, columns·size): held-out captions down, styles across, one noise for all."""

@@ -27,13 +27,18 @@ class Report:
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)
 
-    def text(self, earlier: dict | None = None) -> str:
-        """The table; with `earlier`, a report's JSON, each number is followed by its ratio to the one then."""
+    def cells(self, earlier: dict | None = None) -> list[list[str]]:
+        """The table's lines, the head first; `earlier` as in `text`."""
         then = (earlier or {}).get("rows", {})
         lines = [["", *self.columns]]
         for row, numbers in self.rows.items():
             before = then.get(row, [])
             lines.append([row, *(_cell(n, before[k] if k < len(before) else None) for k, n in enumerate(numbers))])
+        return lines
+
+    def text(self, earlier: dict | None = None) -> str:
+        """The table; with `earlier`, a report's JSON, each number is followed by its ratio to the one then."""
+        lines = self.cells(earlier)
         widths = [max(len(line[k]) for line in lines if k < len(line)) for k in range(len(lines[0]))]
         table = [
             "  ".join(
