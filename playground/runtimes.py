@@ -104,7 +104,7 @@ def threads() -> int:
 
 
 @cache
-def _cores() -> ThreadPoolExecutor:
+def cores() -> ThreadPoolExecutor:
     """Threads that each compute alone; in all others PyTorch keeps to `threads()`."""
     return ThreadPoolExecutor(threads(), "core", initializer=torch.set_num_threads, initargs=(1,))
 
@@ -125,7 +125,7 @@ def frozen(model: nn.Module, example: Inputs) -> Runtime:
     def forward(x: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
         shares = min(threads(), len(x))
         given = [tensor.tensor_split(shares) for tensor in _given((x, t, condition))]
-        return torch.cat(list(_cores().map(share, *given)))
+        return torch.cat(list(cores().map(share, *given)))
 
     return Runtime("PyTorch, frozen", forward)
 

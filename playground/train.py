@@ -8,15 +8,15 @@ so a run that was interrupted ends with the same weights as one that was not.
 
 from __future__ import annotations
 
-import argparse
+import copy
 import json
 import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .cards import write_card
-from .checkpoints import PREDICTIONS, Checkpoint
+from .checkpoints import Checkpoint, load
 from .conditioning import Condition, Vocabulary
 from .data import PictureSet, held_out, read_pictures
 from .denoiser import UNetDenoiser, clipped, guided
@@ -35,42 +35,23 @@ from .errors import UserError
 from .images import to_png
 from .predictions import Prediction, q_sample
 from .quality import denoising_error
-from .runtimes import choose_device, cpu_quota
+from .recipe import Recipe, arguments, optimisers
+from .runtimes import choose_device, cores, threads
 from .samplers import ddim, run
-from .schedules import SCHEDULES, Level, spaced
-
-
-@dataclass
-class Recipe:
-    """Everything that decides how a training goes. The numbers are those of the shipped emoji-32 on two cores."""
-
-    size: int = 32
-    schedule: str = "cosine"
-    T: int = 1000
-    prediction: str = "v"  # the target's scale is the same at every t, so no level drowns the others
-    loss: str = "mse"  # or "l1", as in the annotated-diffusion tutorial
-    dims: tuple[int, ...] = (64, 128, 192)
-    attention: tuple[int, ...] = (0, 1, 1)  # 16² positions attending to each other cost more than they give
-    blocks: int = 1
-    patch: int = 2  # 4 × fewer positions: the largest single gain on a CPU
-    self_condition: bool = False
-    batch: int = 64
-    lr: float = 5e-4
-    warmup: int = 300  # steps
-    cooldown: float = 0.6  # share of the run over which the learning rate falls to zero
-    ema: float = 0.999
-    drop_words: float = 0.1  # each word on its own, so that part of a caption is a prompt too
-    drop_prompt: float = 0.1  # all the words, for classifier-free guidance
-    drop_style: float = 0.15
-    flip: float = 0.0  # chance of mirroring; arrows and letters have a right way round
-    held_out: int = 256
-    seed: int = 0
+from .schedules import Level, spaced
 
 
 class Trainer:
     """One training run: the net, its running mean, the optimiser, and where they have got to."""
 
-    def __init__(self, recipe: Recipe, pictures: PictureSet, device: torch.device, compile: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        pictures: PictureSet,
+        device: torch.device,
+        compile: bool = False,
+        start: Checkpoint | None = None,
+    ) -> None:
         self.recipe, self.device = recipe, device
         self.training, self.held_out = held_out(pictures, recipe.held_out, seed=recipe.seed)
         torch.manual_seed(recipe.seed)
@@ -81,10 +62,22 @@ class Trainer:
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
         settings |= dict(words=list(words), styles=styles, unet=unet)
         self.net = Checkpoint(**settings).to(device, memory_format=torch.channels_last).train()
+        if start is not None:
+            try:
+                self.net.load_state_dict(start.state_dict())
+            except RuntimeError as error:
+                raise UserError("“{name}” is another net, or knows other words.", name=start.name) from error
         self.mean = Checkpoint(**settings).to(device).eval()
         self.mean.load_state_dict(self.net.state_dict())
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=recipe.lr, betas=(0.9, 0.99), fused=True)
-        self.forward = torch.compile(self.net.model) if compile else self.net.model
+        self.optimisers = optimisers(self.net, recipe)
+        # Each core takes its own share of the pictures: twins of the net, with the same weights and own gradients.
+        self.twins = [self.net]
+        for _ in range(1, threads() if device.type == "cpu" else 1):
+            twin = copy.deepcopy(self.net)
+            for own, shared in zip(twin.parameters(), self.net.parameters(), strict=True):
+                own.data = shared.data
+            self.twins.append(twin)
+        self.forwards = [torch.compile(twin.model) if compile else twin.model for twin in self.twins]
         # bf16 needs hardware that computes in it; elsewhere it is emulated and several times slower.
         self.autocast = device.type == "cuda" or (
             device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -125,41 +118,59 @@ class Trainer:
     def train_step(self, progress: float) -> float:
         """One gradient step; returns the loss."""
         x0, eps, t, conditions = self.batch()
-        levels = [self.net.schedule.level(step) for step in t.tolist()]
-        x0, eps, t = x0.to(self.device), eps.to(self.device), t.float().to(self.device)
-        x = q_sample(x0, levels, eps).contiguous(memory_format=torch.channels_last)
-        target = getattr(Prediction(x0, eps, levels), self.recipe.prediction)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            condition = self.net.encode(conditions)
-            if self.recipe.self_condition and self.step % 2:
-                x = torch.cat([x, self.estimate_x0(x, t, condition, levels)], dim=1)
-            output = self.forward(x, t, condition).float()
-            loss = (F.mse_loss if self.recipe.loss == "mse" else F.l1_loss)(output, target)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        rows = torch.arange(len(x0)).tensor_split(len(self.twins))
+        given = [(k, x0[own], eps[own], t[own], [conditions[i] for i in own.tolist()]) for k, own in enumerate(rows)]
+        run = cores().map if len(self.twins) > 1 else map
+        loss = sum(run(lambda share: self.backward(*share, len(x0)), given))
+        for twin in self.twins[1:]:
+            gradients = [(p.grad, q.grad) for p, q in zip(self.net.parameters(), twin.parameters(), strict=True)]
+            torch._foreach_add_(*zip(*gradients, strict=True))
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(progress)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.learning_rate(progress)
+            optimiser.step()
         # The running mean looks back further as the run gets longer, so that it never drags its start along.
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.net.parameters()), 1 - decay)
         self.step += 1
+        return loss
+
+    def backward(
+        self, twin: int, x0: Tensor, eps: Tensor, t: Tensor, conditions: Sequence[Condition], batch: int
+    ) -> float:
+        """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
+        net, forward = self.twins[twin], self.forwards[twin]
+        levels = [net.schedule.level(step) for step in t.tolist()]
+        x0, eps, t = x0.to(self.device), eps.to(self.device), t.float().to(self.device)
+        x = q_sample(x0, levels, eps).contiguous(memory_format=torch.channels_last)
+        target = getattr(Prediction(x0, eps, levels), self.recipe.prediction)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            condition = net.encode(conditions)
+            if self.recipe.self_condition and self.step % 2:
+                x = torch.cat([x, self.estimate_x0(forward, x, t, condition, levels)], dim=1)
+            output = forward(x, t, condition).float()
+            loss = (F.mse_loss if self.recipe.loss == "mse" else F.l1_loss)(output, target) * (len(x0) / batch)
+        net.zero_grad(set_to_none=True)
+        loss.backward()
         return loss.item()
 
     @torch.no_grad()
-    def estimate_x0(self, x: Tensor, t: Tensor, condition: Tensor | None, levels: Sequence[Level]) -> Tensor:
+    def estimate_x0(
+        self, forward: Callable, x: Tensor, t: Tensor, condition: Tensor | None, levels: Sequence[Level]
+    ) -> Tensor:
         """The net's first guess, given back to it as input: Chen et al. 2022, algorithm 1."""
-        output = self.forward(x, t, condition).float()
+        output = forward(x, t, condition).float()
         return Prediction.from_output(self.recipe.prediction, output, x, levels).x0.clamp(-1, 1)
 
     def save(self, path: Path) -> None:
         """All of the state in one file, whole or not at all."""
         tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
         tensors |= {f"mean.{k}": v for k, v in self.mean.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
+        for name, weight in self.net.named_parameters():
+            for optimiser in self.optimisers:
+                tensors |= {f"moment.{k}.{name}": v for k, v in optimiser.state.get(weight, {}).items()}
         tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         about = {"step": self.step, "seconds": self.seconds, "recipe": asdict(self.recipe)}
         partial = path.with_suffix(".partial")
@@ -178,16 +189,14 @@ class Trainer:
             raise UserError("{path} is of a run with other settings; give those, or another --out.", path=path)
         for part, module in (("net.", self.net), ("mean.", self.mean)):
             module.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
-        moments: dict[int, dict[str, Tensor]] = {}
-        parameters = list(self.net.parameters())
+        weights = dict(self.net.named_parameters())
         for key, value in tensors.items():
-            if key.startswith("optimiser."):
-                _, index, name = key.split(".")
+            if key.startswith("moment."):
+                _, kind, name = key.split(".", 2)
                 if value.ndim:  # the fused step walks raw memory: moments must lie as their weights do
-                    value = torch.empty_like(parameters[int(index)]).copy_(value)
-                moments.setdefault(int(index), {})[name] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+                    value = torch.empty_like(weights[name]).copy_(value)
+                owner = next(o for o in self.optimisers if any(w is weights[name] for w in o.param_groups[0]["params"]))
+                owner.state[weights[name]][kind] = value
         self.step, self.seconds = about["step"], about["seconds"]
 
     def errors(self) -> dict[float, float]:
@@ -261,38 +270,15 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
     print(f"{out}: {trainer.images} images in {trainer.seconds / 60:.0f} minutes")
 
 
-def arguments() -> argparse.ArgumentParser:
-    """The command line: where from and where to, how long, and every field of Recipe."""
-    parser = argparse.ArgumentParser(prog="python -m playground.train", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="folder or zip of pictures, plain or with a metadata.jsonl")
-    parser.add_argument("--out", required=True, type=Path, help="where the checkpoint goes: checkpoints/NAME")
-    parser.add_argument("--images", type=int, default=1_000_000, help="stop after having seen so many")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="or after so long, whichever is first")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
-    parser.add_argument("--about-data", default="", help="a sentence for the model card: sources and licences")
-    for field in fields(Recipe):
-        name, default = "--" + field.name.replace("_", "-"), field.default
-        if isinstance(default, bool):
-            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=default)
-        elif isinstance(default, tuple):
-            parser.add_argument(name, type=int, nargs="+", default=list(default))
-        else:
-            choices = {"schedule": list(SCHEDULES), "prediction": PREDICTIONS, "loss": ["mse", "l1"]}.get(field.name)
-            parser.add_argument(name, type=type(default), default=default, choices=choices, help=f"({default})")
-    return parser
-
-
 def main(argv: list[str] | None = None) -> None:
-    args = arguments().parse_args(argv)
+    args = arguments(__doc__.split("\n")[0]).parse_args(argv)
     values = {field.name: getattr(args, field.name) for field in fields(Recipe)}
     recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     try:
         device = choose_device(args.device)
-        if "OMP_NUM_THREADS" not in os.environ:
-            torch.set_num_threads(cpu_quota())
+        torch.set_num_threads(threads())
         pictures = read_pictures(args.data, recipe.size)
-        trainer = Trainer(recipe, pictures, device, args.compile)
+        trainer = Trainer(recipe, pictures, device, args.compile, load(args.start) if args.start else None)
         about = args.about_data or Path(args.data).name
         train(trainer, args.out, Path("runs") / args.out.name, args.images, args.minutes, about)
     except UserError as error:

@@ -68,7 +68,7 @@ def test_a_perfect_net_has_no_loss(data, kind):
         target = {"eps": eps, "x0": x0, "v": Prediction(x0.double(), eps.double(), levels).v.float()}[kind]
         return target + 0 * run.net.model.head.weight.sum()  # so that there is something to differentiate
 
-    run.forward = forward
+    run.twins, run.forwards = run.twins[:1], [forward]
     assert run.train_step(0.0) < 1e-10
     torch.testing.assert_close(seen["x"].double(), x, atol=1e-5, rtol=1e-5)
     assert torch.equal(seen["t"], t.float())
@@ -172,6 +172,31 @@ def test_estimate_for_self_conditioning_is_x0(data):
         alpha_bar = schedule.alpha_bar[t].float()[:, None, None, None]
         x = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
         truth = {"eps": eps, "x0": x0, "v": alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x0}[kind]
-        run.forward = lambda *_, truth=truth: truth
         levels = [schedule.level(step) for step in t.tolist()]
-        torch.testing.assert_close(run.estimate_x0(x, t, None, levels), x0, atol=1e-3, rtol=0)
+        guess = run.estimate_x0(lambda *_, truth=truth: truth, x, t, None, levels)
+        torch.testing.assert_close(guess, x0, atol=1e-3, rtol=0)
+
+
+def test_shares_of_a_batch_make_the_gradient_of_the_whole(data, monkeypatch):
+    runs = []
+    for cores in (1, 3):
+        monkeypatch.setattr(train, "threads", lambda cores=cores: cores)
+        runs.append(trainer(data, optimiser="adamw"))
+        assert len(runs[-1].twins) == cores
+        losses = [runs[-1].train_step(0.0) for _ in range(2)]
+        runs[-1].losses = losses
+    assert runs[0].losses == pytest.approx(runs[1].losses, rel=1e-4)
+    for a, b in zip(runs[0].net.parameters(), runs[1].net.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-5, rtol=1e-3)
+
+
+def test_a_training_can_begin_with_the_weights_of_another(data, tmp_path):
+    first = trainer(data)
+    first.train_step(0.0)
+    first.net.save(tmp_path / "begun", "")
+    pictures, cpu = read_pictures(data, 8), torch.device("cpu")
+    second = Trainer(Recipe(**TINY), pictures, cpu, start=load(tmp_path / "begun"))
+    for a, b in zip(first.net.parameters(), second.mean.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)  # fp16 on disk
+    with pytest.raises(UserError, match="another net"):
+        Trainer(Recipe(**TINY | {"dims": (64,)}), pictures, cpu, start=load(tmp_path / "begun"))
