@@ -12,10 +12,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from playground import checkpoints, settings
+from playground import channels, checkpoints, settings
 from playground.errors import UserError
 from playground.runs import engine_for
-from playground.sessions import keep_signatures
+from playground.sessions import light_sessions
 from playground.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
 from playground.tabs.sampling import models_of_now
 from playground.theme import CSS, THEME
@@ -35,6 +35,8 @@ LAUNCH = dict(
     enable_monitoring=False,
     state_session_capacity=128,  # pages whose state is kept, about a megabyte each: a class and its reloads
     max_file_size="20mb",
+    max_threads=128,  # a run holds one as long as it goes
+    app_kwargs={"routes": [channels.ROUTE]},
     show_error=False,
     footer_links=["gradio"],
 )
@@ -54,7 +56,7 @@ def build() -> gr.Blocks:
                     tab.build(page)
         models_of_now(demo)
         link()
-    keep_signatures(demo)
+    light_sessions()
     return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
 
 

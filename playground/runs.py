@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from playground import receipts
+from playground.channels import Channel
 from playground.checkpoints import list_checkpoints
 from playground.denoiser import evaluations
 from playground.engine import Engine, Step, get_engine
@@ -29,7 +30,8 @@ from playground.widgets.player import Frame, error_map, news, opening
 SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
 MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
 
-MESSAGES = 15  # a second, to the page
+MESSAGES = 15  # a second, as an event's own messages
+LINES = 30  # a second, down a channel
 
 
 @dataclass
@@ -211,8 +213,9 @@ class Live:
             )
         return new
 
-    def messages(self, example: bool = False) -> Iterator[dict]:
-        """The player's messages. What came before a failure stays on the page; the failure is raised on."""
+    def messages(self, example: bool = False, channel: Channel | None = None) -> Iterator[dict]:
+        """The player's messages, but for those that went down the channel. What came before a failure stays on the
+        page; the failure is raised on."""
         lanes = [{"label": k.label, "note": k.note, "steps": k.job.steps_hint or 0} for k in self.lanes]
         device = str(self.engine.device)
         first = opening(
@@ -223,10 +226,22 @@ class Live:
             truth=self.lanes[0].truth,
             example=example,
         )
-        yield first
-        run, seq = first["run"], 0
+        if channel is None:
+            yield first
+            yield from self._news(first["run"])
+            return
+        yield first | {"channel": channel.token}
         try:
-            for frames in self._rounds():
+            for message in self._news(first["run"], channel):
+                if not channel.send(message):
+                    yield message
+        finally:
+            channel.close()
+
+    def _news(self, run: str, channel: Channel | None = None) -> Iterator[dict]:
+        seq = 0
+        try:
+            for frames in self._rounds(channel):
                 seq += 1
                 yield news(run, seq, frames, self.rate)
         except Exception:
@@ -234,15 +249,17 @@ class Live:
             raise
         yield {"run": run, "seq": seq + 1, "rate": round(self.rate, 1), "end": self._ending()}
 
-    def _rounds(self) -> Iterator[list[Frame]]:
-        """Frames in handfuls, at most `MESSAGES` a second: each message costs the page some 20 ms, however small. The
-        first one goes at once; the others wait for a frame of each lane, but not for long, and longer in a crowd."""
+    def _rounds(self, channel: Channel | None) -> Iterator[list[Frame]]:
+        """Frames in handfuls, at most `MESSAGES` or `LINES` a second: each message of an event costs the page some
+        20 ms, however small. The first one goes at once; the others wait for a frame of each lane, but not for long,
+        and longer in a crowd."""
         pending: list[Frame] = []
         sent = 0.0
         for new in self.frames():
             pending += new
             running = sum(lane.final is None for lane in self.lanes)
-            waited = (time.perf_counter() - sent) * MESSAGES / max(1, self.engine.people / 2)
+            most = LINES if channel is not None and channel.followed else MESSAGES
+            waited = (time.perf_counter() - sent) * most / max(1, self.engine.people / 2)
             if waited > 2 or waited > 1 and len({frame.lane for frame in pending}) >= running:
                 yield pending
                 pending, sent = [], time.perf_counter()

@@ -43,8 +43,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(checkpoint: str = "emoji-32", device: str = "auto") -> Iterator[Server]:
-    """The page on a free port of this machine; its process is ended afterwards."""
+def serving(checkpoint: str = "emoji-32", device: str = "auto", plain: bool = False) -> Iterator[Server]:
+    """The page, or the plain app, on a free port of this machine; its process is ended afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,11 +55,15 @@ def serving(checkpoint: str = "emoji-32", device: str = "auto") -> Iterator[Serv
             "HF_HUB_OFFLINE": "1",
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
         }
-        command = [sys.executable, "app.py", "--port", str(port), "--checkpoint", checkpoint, "--device", device]
+        command = ["app.py", "--port", str(port), "--checkpoint", checkpoint, "--device", device]
+        if plain:
+            command = ["-m", "playground.bench.plain", str(port), checkpoint]
         log = Path(temp) / "server.log"
         with log.open("w") as out:
             started = time.perf_counter()
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
+            )
         try:
             url = f"http://127.0.0.1:{port}"
             while True:

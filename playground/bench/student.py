@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 PNG = re.compile(r'"png":\s*"([^"]+)"')
+CHANNEL = re.compile(r'"channel":\s*"([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,22 @@ class Visit:
     def waited(self) -> float | None:
         return None if self.done is None else self.done - self.asked
 
+    def take(self, line: str) -> None:
+        """A line that came, of the event or of the run's own channel."""
+        if '"frames"' in line:
+            self.messages += 1
+            self.first = self.first or time.perf_counter()
+        if png := PNG.findall(line):
+            self.done = time.perf_counter()
+            self.pictures = [pixels(base64.b64decode(text)) for text in png]
+        if line.startswith("data:"):
+            if '"process_completed"' in line[:200]:
+                message = json.loads(line[5:])
+                if not message.get("success", True):
+                    self.error = str(message.get("output", {}).get("error") or "failed without a sentence")
+            elif '"unexpected_error"' in line[:200]:
+                self.error = line[5:200]
+
 
 async def visit(
     client: httpx.AsyncClient,
@@ -83,37 +100,48 @@ async def visit(
     session: of the page that is open; None opens a new one.
     """
     session, seen = session or secrets.token_hex(6), Visit(settings, asked=time.perf_counter())
+    lines: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+    listeners: list[asyncio.Task] = []
+
+    def listen(path: str, **params) -> None:
+        async def to_the_end() -> None:
+            try:
+                async with client.stream("GET", f"/gradio_api/{path}", params=params) as answer:
+                    async for line in answer.aiter_lines():
+                        lines.put_nowait(line)
+                lines.put_nowait(None)
+            except httpx.HTTPError as error:
+                lines.put_nowait(error)
+
+        listeners.append(asyncio.create_task(to_the_end()))
+
     try:
         joined = await client.post("/gradio_api/queue/join", json=press.body(session, settings))
         joined.raise_for_status()
         event = joined.json()["event_id"]
-        async with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as answer:
-            async for line in answer.aiter_lines():
-                if not line.startswith("data:"):
-                    continue
-                if '"process_generating"' in line[:200]:
-                    seen.messages += 1
-                    if seen.first is None and '"frames"' in line:
-                        seen.first = time.perf_counter()
-                    if leave_after is not None and seen.messages > leave_after:
-                        seen.left = True
-                        if stop:
-                            body = {"session_hash": session, "fn_index": press.index, "event_id": event}
-                            await client.post("/gradio_api/cancel", json=body)
-                        return seen
-                if png := PNG.findall(line):
-                    seen.done = time.perf_counter()
-                    seen.pictures = [pixels(base64.b64decode(text)) for text in png]
-                if '"process_completed"' in line[:200]:
-                    message = json.loads(line[5:])
-                    if not message.get("success", True):
-                        seen.error = str(message.get("output", {}).get("error") or "failed without a sentence")
-                    break
-                if '"unexpected_error"' in line[:200]:
-                    seen.error = line[5:200]
-                    break
-    except (httpx.HTTPError, asyncio.TimeoutError) as error:
+        listen("queue/data", session_hash=session)
+        ended = 0
+        while ended < len(listeners) and not seen.left:
+            line = await lines.get()
+            if isinstance(line, Exception):
+                raise line
+            if line is None:
+                ended += 1
+                continue
+            seen.take(line)
+            if channel := CHANNEL.search(line):
+                listen(f"lab/run/{channel[1]}")
+            if leave_after is not None and seen.messages > leave_after:
+                seen.left = True
+                if stop:
+                    body = {"session_hash": session, "fn_index": press.index, "event_id": event}
+                    await client.post("/gradio_api/cancel", json=body)
+    except httpx.HTTPError as error:
         seen.error = f"{type(error).__name__}: {error}"
+    finally:
+        for listener in listeners:
+            listener.cancel()
+        await asyncio.gather(*listeners, return_exceptions=True)
     if seen.error is None and seen.done is None:
         seen.error = "no picture came"
     return seen

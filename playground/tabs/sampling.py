@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from playground import checkpoints
+from playground.channels import Channel
 from playground.about import about
 from playground.controls import control, errors_shown, registered
 from playground.engine import SMALL
 from playground.records import RunRecord
 from playground.samplers import SAMPLERS
-from playground.settings import DEFAULTS
+from playground.settings import DEFAULTS, check
 from playground.widgets import widget
 from playground.widgets.receipt import ReceiptCorner
-from playground.words import _
+from playground.words import _, say
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
 EXAMPLES = ("red heart", "cat face with heart eyes", "grinning face", "ghost", "car", "tree", "dog face")
@@ -50,7 +51,7 @@ def about_model(tab: str, checkpoint: gr.components.Component) -> None:
         text = gr.Markdown(elem_classes="lab-about")
 
     def told(name: str):
-        return about(name) or _("This model came without a card.")
+        return about(name) or say("This model came without a card.")
 
     gr.on([box.expand, checkpoint.change], told, checkpoint, text, queue=False, **QUIET)
 
@@ -66,7 +67,7 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
     placeholder = _("What should it show?")
     visible = starting_model().conditional
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
-    hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words")
+    hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
     made["style"] = control("style", tab, **style_state(name, DEFAULTS["style"].default))
     return made, hints
 
@@ -77,6 +78,7 @@ def vocabulary(tab: str, checkpoint: str) -> dict:
     known = set(words)
     fit = [text for text in (*EXAMPLES, LIMIT) if known.issuperset(text.split())]
     return {
+        "model": checkpoint,
         "words": words,
         "examples": [text for text in fit if text != LIMIT][:3],
         "limit": LIMIT if LIMIT in fit else "",
@@ -115,7 +117,10 @@ def follow_model(
     style and guidance nor whatever else is `spoken` are there."""
     guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
 
-    def changed(checkpoint: str, style: str, *scale: float):
+    def changed(event: gr.EventData, style: str, *scale: float):
+        checkpoint = check("checkpoint", event.model)
+        if checkpoint not in checkpoints.list_checkpoints():
+            checkpoint = DEFAULTS["checkpoint"].default
         model = checkpoints.outline(checkpoint)
         return [
             gr.update(visible=model.conditional),
@@ -126,9 +131,9 @@ def follow_model(
             *(gr.update(visible=model.conditional) for _part in spoken),
         ]
 
-    inputs["checkpoint"].change(
-        changed,
-        [inputs["checkpoint"], inputs["style"], *guidance],
+    hints.follow(
+        errors_shown(changed),
+        [inputs["style"], *guidance],
         [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *spoken],
         queue=False,
         **QUIET,
@@ -226,7 +231,7 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
 
     def run(request: gr.Request, *values):
         live = prepare(dict(zip(names, values, strict=True)), request.session_hash)
-        yield from live.messages()
+        yield from live.messages(channel=Channel())
         finished[request.session_hash] = [lane.record() for lane in live.lanes]
         while len(finished) > RUNS:
             finished.popitem(last=False)

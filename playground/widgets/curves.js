@@ -12,7 +12,6 @@
 (function (Lab) {
   "use strict";
   const curve = Lab.curve;
-  const root = () => ((window.gradio_config && window.gradio_config.root) || "").replace(/\/$/, "");
 
   let loading = null;
   /** Our own Plotly, fetched once, when the first chart appears. */
@@ -20,7 +19,7 @@
     if (window.Plotly) return Promise.resolve(window.Plotly);
     loading ||= new Promise((done, failed) => {
       const script = document.createElement("script");
-      script.src = root() + address;
+      script.src = Lab.root() + address;
       script.onload = () => done(window.Plotly);
       script.onerror = () => {
         loading = null;

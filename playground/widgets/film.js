@@ -44,11 +44,28 @@
       this.rate = null;
       this.end = null;
       this.received = 0;
+      this.next = 0; // the number of the message that is due
+      this.early = new Map(); // those that came before their turn: a run's first ones take another way than the rest
     }
 
-    /** Add what a message brings. False if it belongs to another run. */
+    /** Add what a message brings, as soon as it is its turn. False if it belongs to another run, or is known. */
     take(message) {
-      if (message.run !== this.run) return false;
+      if (message.run !== this.run || message.seq < this.next) return false;
+      this.early.set(message.seq, message);
+      while (this.early.has(this.next)) this.add(this.early.get(this.next));
+      this.merge();
+      return true;
+    }
+
+    /** Waits no longer for what has not come: adds all that is there. */
+    settle() {
+      for (const message of [...this.early.values()].sort((a, b) => a.seq - b.seq)) this.add(message);
+      this.merge();
+    }
+
+    add(message) {
+      this.early.delete(message.seq);
+      this.next = message.seq + 1;
       for (const sent of message.frames || []) {
         const lane = this.lanes[sent.lane];
         const frame = { ...sent, x: Lab.bytes(sent.x) };
@@ -62,8 +79,6 @@
       }
       if (message.rate) this.rate = message.rate;
       if (message.end) this.end = message.end;
-      this.merge();
-      return true;
     }
 
     /** The run is over before its end: what has come stays. */

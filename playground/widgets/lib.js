@@ -478,6 +478,25 @@
     return api;
   };
 
+  // ---------------------------------------------------------------- the server
+
+  /** Where the page is served, without a slash at the end. */
+  Lab.root = () => ((window.gradio_config && window.gradio_config.root) || "").replace(/\/$/, "");
+
+  /** Gives `take` each line of JSON of an answer as it comes. Where the answer breaks off, nothing more comes. */
+  Lab.lines = async function (path, take, signal) {
+    const answer = await fetch(`${Lab.root()}/gradio_api/${path}`, { signal }).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; ; ) {
+      const { value, done } = await reader.read().catch(() => ({ done: true }));
+      if (done) return;
+      const lines = (text + value).split("\n");
+      text = lines.pop();
+      for (const line of lines) take(JSON.parse(line));
+    }
+  };
+
   // ---------------------------------------------------------------- widgets
 
   const made = {};

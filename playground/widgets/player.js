@@ -21,6 +21,7 @@ Lab.define("player", function (ui) {
   };
   const SPEEDS = [1, 2, 5, 10, 20, 60, 240];
   const LAG = 240; // a live run is painted step by step; only more than this many waiting are taken several a frame
+  const PATIENCE = 3000; // ms to wait for a message that others have overtaken
   const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 
   let film = null;
@@ -35,6 +36,8 @@ Lab.define("player", function (ui) {
   let before = 0;
   let ticking = false;
   let announced = "";
+  let line = null; // what ends the run's own line to this page
+  let patience = 0;
 
   // ------------------------------------------------------------------ what comes in
 
@@ -45,9 +48,15 @@ Lab.define("player", function (ui) {
       if (!film || film.run !== message.run) open(message);
     }
     if (!film || film.end || !film.take(message)) return; // after a stop, what was still on its way is not wanted
+    taken();
+    clearTimeout(patience);
+    if (film.early.size) patience = setTimeout(() => (film.settle(), taken()), PATIENCE);
+  }
+
+  function taken() {
     Object.assign(player.dataset, { received: film.received, places: film.places.length });
     range.max = Math.max(0, film.places.length - 1);
-    if (message.end) finish();
+    if (film.end) finish();
     else wake();
   }
 
@@ -56,6 +65,10 @@ Lab.define("player", function (ui) {
     place = -1;
     playing = false;
     following = true;
+    clearTimeout(patience);
+    if (line) line.abort();
+    line = message.channel && !message.end ? new AbortController() : null;
+    if (line) Lab.lines(`lab/run/${message.channel}`, take, line.signal);
     Object.assign(player.dataset, { state: "live", run: film.run, received: 0, places: 0, painted: 0, skipped: 0 });
     if (!views().includes(view)) view = "x_t";
     build();
@@ -96,6 +109,7 @@ Lab.define("player", function (ui) {
     if (!element.isConnected) return window.removeEventListener("lab:stop", onStop);
     if (event.detail !== id || !film || film.end) return;
     film.stop("stopped");
+    if (line) line.abort();
     if (following && film.places.length) leap();
     finish();
   };

@@ -15,7 +15,7 @@ function film(lanes, curve = "change") {
   const start = { born: 1, size: 1, curve, lanes: Array.from({ length: lanes }, (_, k) => ({ label: `lane ${k}`, steps: 2 })) };
   return new Lab.Film({ run: "a", start });
 }
-const take = (run, ...frames) => run.take({ run: "a", frames });
+const take = (run, ...frames) => run.take({ run: "a", seq: run.next, frames });
 
 test("one lane: a place for every frame, in order", () => {
   const run = film(1);
@@ -138,4 +138,21 @@ test("cost: guidance asks twice, but not at 0 or 1", () => {
   assert.equal(Lab.evaluations(1, 20, 2), 40);
   assert.equal(Lab.evaluations(2, 20, 1), 40);
   assert.equal(Lab.evaluations(1, 20, 0), 20);
+});
+
+test("messages that overtake others wait for their turn, but not for ever", () => {
+  const run = film(1);
+  const message = (seq, frame, more = {}) => ({ run: "a", seq, frames: [frame], ...more });
+  run.take({ run: "a", seq: 0 });
+  run.take(message(2, frame(0, 1, 0.3)));
+  assert.equal(run.received, 0);
+  run.take(message(1, frame(0, 0, 0)));
+  assert.deepEqual(run.lanes[0].frames.map((each) => each.step), [0, 1]);
+  assert.equal(run.take(message(1, frame(0, 0, 0))), false); // comes a second time
+  run.take(message(5, last(0, 4), { end: { status: "done" } })); // 3 and 4 were lost
+  assert.equal(run.end, null);
+  run.settle();
+  assert.equal(run.end.status, "done");
+  assert.deepEqual(run.lanes[0].frames.map((each) => each.step), [0, 1, 4]);
+  assert.equal(run.places.length, 3);
 });

@@ -1,0 +1,42 @@
+"""A plain Gradio app with the same net, to compare with: `python -m playground.bench.plain PORT CHECKPOINT`.
+
+As one writes it first: eager float32, a request at a time, a `gr.Image` at the end.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import gradio as gr
+import torch
+from PIL import Image
+
+from playground.checkpoints import load
+from playground.denoiser import UNetDenoiser, clipped, guided
+from playground.images import to_pixels
+from playground.samplers import ddim, run
+from playground.schedules import spaced
+
+
+def build(checkpoint: str) -> gr.Interface:
+    """One picture a request: prompt, seed, steps, guidance scale → the picture."""
+    loaded = load(checkpoint)
+    denoise = UNetDenoiser(loaded)
+
+    @torch.inference_mode()
+    def generate(prompt: str, seed: float, steps: float, guidance_scale: float) -> Image.Image:
+        noise = torch.Generator().manual_seed(int(seed))
+        x = torch.randn(1, loaded.channels, loaded.size, loaded.size, generator=noise).double()
+        condition = loaded.parse(prompt)[0]
+        ask = clipped(guided(denoise, guidance_scale))
+        x = run(
+            ddim(x, spaced(loaded.schedule, int(steps)), torch.randn), lambda x, level: ask(x, level, [condition])
+        )
+        return Image.fromarray(to_pixels(x)[0])
+
+    inputs = [gr.Textbox(), gr.Number(), gr.Number(), gr.Number()]
+    return gr.Interface(generate, inputs, gr.Image(), api_name="generate", analytics_enabled=False)
+
+
+if __name__ == "__main__":
+    build(sys.argv[2]).launch(server_port=int(sys.argv[1]), ssr_mode=False)
