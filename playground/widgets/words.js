@@ -1,4 +1,8 @@
-/* Words: completion of a prompt from the model's vocabulary, and the words it does not know, named as they are typed. */
+/* Words: completion of a prompt from the model's vocabulary, and the words it does not know, named as they are typed.
+ *
+ * While a word is being typed the prompt is a combobox (WAI-ARIA's pattern with a list box): ↓ and ↑ go through the
+ * list, Enter takes what is marked, Escape closes it. Otherwise there are examples, as buttons.
+ */
 (function (Lab) {
   "use strict";
 
@@ -24,7 +28,7 @@
     return;
   }
 
-  Lab.define("words", function ({ element, props, watch }) {
+  Lab.define("words", function ({ element, props, trigger, watch }) {
     const chips = element.querySelector(".chips");
     const unknown = element.querySelector(".unknown");
     chips.setAttribute("aria-label", Lab.text("Suggestions"));
@@ -32,6 +36,8 @@
     let vocabulary = new Set();
     let box = null;
     let settled = null; // what the box held when it got the focus: nothing to complete in that
+    let marked = -1; // the completion that Enter takes
+    let seeking = null;
 
     /** The prompt's own box: another component, found by its id. */
     function input() {
@@ -43,13 +49,32 @@
           settled = box.value;
           show();
         });
-        box.addEventListener("keydown", (event) => {
-          if (event.key !== "ArrowDown" || !chips.firstChild) return;
-          event.preventDefault();
-          chips.firstChild.focus();
-        });
+        box.addEventListener("keydown", pressed);
+        chips.id = `${props.value.box}-suggestions`;
+        const about = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": chips.id };
+        for (const [name, value] of Object.entries(about)) box.setAttribute(name, value);
       }
       return box;
+    }
+
+    function pressed(event) {
+      const open = box.getAttribute("aria-expanded") === "true";
+      const count = chips.children.length;
+      if (event.isComposing || !count) return;
+      if (open && event.key === "ArrowDown") mark(marked + 1 < count ? marked + 1 : -1);
+      else if (open && event.key === "ArrowUp") mark(marked < 0 ? count - 1 : marked - 1);
+      else if (open && event.key === "Enter" && marked >= 0) chips.children[marked].click();
+      else if (open && event.key === "Escape") (settled = box.value), show();
+      else if (event.key === "ArrowDown") chips.firstChild.focus();
+      else return;
+      event.preventDefault();
+    }
+
+    function mark(place) {
+      marked = place;
+      [...chips.children].forEach((option, k) => option.setAttribute("aria-selected", String(k === place)));
+      if (place < 0) box.removeAttribute("aria-activedescendant");
+      else box.setAttribute("aria-activedescendant", chips.children[place].id);
     }
 
     function write(text, more) {
@@ -86,20 +111,36 @@
         made.push(beyond);
       }
       chips.replaceChildren(...made);
+      chips.setAttribute("role", found.length ? "listbox" : "group");
+      box.setAttribute("aria-expanded", String(found.length > 0));
+      box.removeAttribute("aria-activedescendant");
+      if (found.length) {
+        made.forEach((option, k) => Object.assign(option, { role: "option", id: `${chips.id}-${k}`, tabIndex: -1 }));
+        mark(-1);
+      }
       const missing = words.length ? Lab.unknownWords(text, vocabulary).filter((word) => !found.some((known) => known.startsWith(word))) : [];
       unknown.textContent = missing.length ? Lab.text("Not among the model’s words: {words}", { words: missing.join(", ") }) : "";
     }
 
+    /** Another model is chosen, here, in another tab or by a link: the list of models itself may not be in the page. */
+    function follow(name) {
+      if (name !== undefined && props.value && String(name) !== props.value.model) trigger("follow", { model: String(name) });
+    }
+    const chosen = ({ detail }) => element.isConnected && detail.name === "checkpoint" && follow(detail.value);
+    window.addEventListener("lab:set", chosen);
+
     function load() {
+      follow(Lab.settings && Lab.settings.get("checkpoint"));
       words = (props.value && props.value.words) || [];
       vocabulary = new Set(words);
-      setTimeout(show, 0); // the box may appear in the same breath
+      clearInterval(seeking); // the box appears after this, or comes back with a model that takes prompts
+      seeking = setInterval(() => {
+        if (!element.isConnected || (props.value && input())) clearInterval(seeking);
+        if (box) show();
+      }, 200);
+      setTimeout(show, 0);
     }
     watch("value", load);
     load();
-    const timer = setInterval(() => {
-      if (!element.isConnected || (props.value && input())) clearInterval(timer);
-      if (box) show();
-    }, 200);
   });
 })(typeof module === "object" && module.exports ? require("./lib.js") : window.Lab);

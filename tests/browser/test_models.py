@@ -1,0 +1,150 @@
+"""The page follows its model: what it can be asked for, its card, and the list of models while a training goes on."""
+
+import dataclasses
+import shutil
+
+import pytest
+from playwright.sync_api import expect
+
+from playground import checkpoints
+from playground.settings import DEFAULTS
+from tests.test_pretrained import saved
+
+CARD = """---
+license: mit
+---
+# tiny
+
+Trained on **12 squares**.
+
+<script>alert(1)</script>
+![sheet](samples.png) <img src="https://example.org/a.png">
+
+| log-SNR | -2 | 0 |
+|---|---|---|
+| error | 0.0769 | 0.0336 |
+
+## Limits
+
+It can't draw.
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tiny_checkpoint, tmp_path_factory):
+    """A folder of checkpoints: one that takes prompts, and one of the diffusers library that takes none."""
+    pytest.importorskip("diffusers")
+    folder = tmp_path_factory.mktemp("models")
+    (shutil.copytree(tiny_checkpoint, folder / "spoken") / "README.md").write_text(CARD)
+    saved(folder / "wordless")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "FOLDER", folder)
+        patch.setattr(checkpoints, "_offered", {})
+        patch.setitem(DEFAULTS, "checkpoint", dataclasses.replace(DEFAULTS["checkpoint"], default="spoken"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def url(models):
+    import app
+
+    demo = app.build()
+    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **app.LAUNCH)
+    yield url.rstrip("/")
+    demo.close()
+
+
+def opened(page, url, query="tab=generate&count=1&steps=4"):
+    page.goto(f"{url}/?{query}")
+    page.get_by_role("tab", selected=True).first.wait_for()
+    return page
+
+
+def unfold(page, title):
+    page.locator("button:visible", has_text=title).first.click()
+
+
+def choose(page, tab, name):
+    box = page.locator(f"#{tab}-checkpoint input")
+    box.click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+expect.set_options(timeout=15_000)  # a machine may be busy
+SPOKEN = ("#generate-prompt", "#generate-style", "#generate-guidance_scale", "#generate-pair")
+
+
+def test_a_model_without_words_has_no_prompt(page, url):
+    opened(page, url)
+    for part in SPOKEN:
+        expect(page.locator(part)).to_be_visible()
+    unfold(page, "More")
+    choose(page, "generate", "wordless")
+    for part in SPOKEN:
+        expect(page.locator(part)).to_be_hidden()
+    expect(page.locator("#generate-schedule input")).to_have_value("linear")
+    expect(page.locator("#generate-cost")).to_contain_text("4 evaluations a picture.")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
+    choose(page, "generate", "spoken")
+    for part in SPOKEN:
+        expect(page.locator(part)).to_be_visible()
+    expect(page.locator("#generate-schedule input")).to_have_value("cosine")
+    expect(page.locator("#generate-cost")).to_contain_text("8 evaluations a picture")
+
+
+@pytest.mark.parametrize("tab", ["denoise", "duel"])
+def test_a_link_to_such_a_model(page, url, tab):
+    opened(page, url, f"tab={tab}&checkpoint=wordless&seed=3")
+    expect(page.locator(f"#{tab}-seed")).to_be_visible()
+    for part in (f"#{tab}-prompt", f"#{tab}-style", f"#{tab}-guidance_scale", f"#{tab}-guidance-1", f"#{tab}-steered"):
+        expect(page.locator(part)).to_be_hidden()
+
+
+def test_a_model_that_a_training_has_written_meanwhile_is_there_after_a_reload(page, url, models):
+    opened(page, url)
+    shutil.copytree(models / "spoken", models / "later", dirs_exist_ok=True)
+    opened(page, url, "tab=generate&count=1&steps=4&checkpoint=later")
+    unfold(page, "More")
+    expect(page.locator("#generate-checkpoint input")).to_have_value("later")
+    choose(page, "generate", "wordless")
+    choose(page, "generate", "later")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
+    shutil.rmtree(models / "later")
+
+
+def test_its_card_stands_in_the_page(page, url):
+    opened(page, url)
+    unfold(page, "About this model")
+    card = page.locator("#generate-about")
+    expect(card).to_contain_text("Trained on 12 squares.")
+    expect(card.get_by_role("cell", name="0.0336")).to_be_visible()
+    expect(card.get_by_role("heading", name="Limits", level=4)).to_be_visible()
+    assert card.locator("img, script").count() == 0 and "license" not in card.inner_text()
+    unfold(page, "More")
+    choose(page, "generate", "wordless")
+    expect(card).to_contain_text("This model came without a card.")
+
+
+def test_a_prompt_is_completed_by_keyboard(page, url):
+    opened(page, url)
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill("")
+    prompt.press_sequentially("red c")
+    expect(prompt).to_have_attribute("aria-expanded", "true")
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    expect(options).to_have_text(["cat", "circle"])
+    prompt.press("ArrowDown")
+    prompt.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(prompt).to_have_attribute("aria-activedescendant", options.nth(1).get_attribute("id"))
+    prompt.press("Enter")
+    expect(prompt).to_have_value("red circle ")
+    expect(prompt).to_have_attribute("aria-expanded", "false")
+    expect(prompt).to_be_focused()
+    prompt.press_sequentially("c")
+    prompt.press("Escape")
+    expect(options).to_have_count(0)
+    prompt.press_sequentially("omet")
+    expect(page.locator("#generate-words")).to_contain_text("Not among the model’s words: comet")
