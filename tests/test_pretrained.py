@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from playground import checkpoints, engine, pretrained, runs
 from playground.checkpoints import list_checkpoints, load, offer, outline
@@ -271,6 +272,14 @@ def test_a_model_of_latents_is_none_of_pictures(folder):
 def test_damage_is_told_in_a_sentence(folder, damage, sentence):
     damage(folder / pretrained.WEIGHTS)
     with pytest.raises(UserError, match=sentence):
+        load(folder)
+
+
+def test_a_part_of_the_net_that_is_not_there_is_not_made_up(folder):
+    weights = load_file(folder / pretrained.WEIGHTS)
+    del weights["conv_out.bias"]
+    save_file(weights, folder / pretrained.WEIGHTS)
+    with pytest.raises(UserError, match="weights are not those of the net"):
         load(folder)
 
 
