@@ -1,8 +1,8 @@
 """One model on one device, shared by everybody: continuous batching of denoising steps.
 
-A worker thread owns the network. It holds the live samplers of all requests; each round it takes up to a
-batch of their open queries, whatever their t, sampler, prompt or guidance, runs the U-Net once, and sends every
-answer back into its sampler. People take turns, so that a long run never makes a short one wait.
+It holds the live samplers of all requests; each round a worker takes up to a batch of their open queries, whatever
+their t, sampler, prompt or guidance, runs the U-Net once, and sends every answer back into its sampler. People take
+turns, so that a long run never makes a short one wait.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Engine:
     Args:
         checkpoint: as `checkpoints.load` gives it, on any device.
         device: "auto", "cpu", "cuda", "mps".
-        max_batch: rows that go through the network together.
+        max_batch: rows that are in the network at a time.
         max_live: pictures in work at a time; a request beyond that is refused at once.
         warm: look for the fastest way to run the net, in the background, while the plain one serves already.
     """
@@ -64,12 +64,18 @@ class Engine:
         self._denoise = UNetDenoiser(self.checkpoint)
         self._turns: Turns[Task] = Turns()
         self._change = threading.Condition()  # guards _turns; notified when there may be work
-        self._asleep = False
+        self._asleep = 0  # workers
+        self._rounds_open = 0  # in the network at this moment
         self._stopped = False
         self._live = self._rounds = self._rows = self._steps = self._pictures = 0
-        self._busy = 0.0  # seconds spent working
+        self._busy = self._counted = 0.0  # seconds spent working; when a round was last over
         self._rows_per_second = 0.0  # of late
-        self._threads = [threading.Thread(target=self._work, name=f"engine-{self.device}", daemon=True)]
+        # On a CPU, two: while one has the samplers do their part, the other's round keeps the cores busy.
+        workers = 2 if self.device.type == "cpu" and max_batch > 2 else 1
+        self._room = max_batch // workers  # rows of a round
+        self._threads = [
+            threading.Thread(target=self._work, name=f"engine-{self.device}-{k}", daemon=True) for k in range(workers)
+        ]
         if warm:
             self._threads.append(threading.Thread(target=self._denoise.speed_up, name="warm-up", daemon=True))
         for thread in self._threads:
@@ -137,7 +143,7 @@ class Engine:
         """Ends the worker and every run that is still going."""
         with self._change:
             self._stopped = True
-            self._change.notify()
+            self._change.notify_all()
         for thread in self._threads:
             thread.join(timeout=10)
 
@@ -166,30 +172,42 @@ class Engine:
             torch.set_num_threads(threads())
         while True:
             with self._change:
-                while not (batch := self._take()) and not self._stopped:
-                    self._asleep = True
+                while not self._stopped and not (batch := self._take()):
+                    self._asleep += 1
                     self._change.wait()
-                    self._asleep = False
+                    self._asleep -= 1
                 if self._stopped:
                     return self._abandon()
-            started = time.perf_counter()
+                self._rounds_open += 1
+            started, rows = time.perf_counter(), sum(task.rows for task in batch)
             for task, answer in self._answers(batch):
                 self._advance(task, answer)
-            self._count(sum(task.rows for task in batch), len(batch), time.perf_counter() - started)
+            with self._change:
+                for task in batch:
+                    task.asked = False
+                self._rounds_open -= 1
+                self._count(rows, len(batch), started)
 
     def _take(self) -> list[Task]:
         """The open queries of the next round. What nobody reads any more is let go of."""
         batch: list[Task] = []
-        room = self.max_batch
+        room = self._room
         for task in self._turns:
+            if task.asked:
+                continue
             if task.request.closed:
                 self._remove(task)
             elif task.rows <= room and not task.request.full:
                 batch.append(task)
                 room -= task.rows
-                self._turns.serve(task.who, task)
             if not room:
                 break
+        # Beside another round only a large one gains; a small one had better wait for more to come together.
+        if self._rounds_open and room > self._room // 2:
+            return []
+        for task in batch:
+            task.asked = True
+            self._turns.serve(task.who, task)
         return batch
 
     def _remove(self, task: Task) -> None:
@@ -228,7 +246,9 @@ class Engine:
         task.request.closed = True
         task.request.outbox.put(_sentence(error))
 
-    def _count(self, rows: int, steps: int, seconds: float) -> None:
+    def _count(self, rows: int, steps: int, started: float) -> None:
+        now = time.perf_counter()
+        seconds, self._counted = now - max(started, self._counted), now  # no time twice where rounds overlap
         self._rounds += 1
         self._rows += rows
         self._steps += steps
@@ -238,6 +258,8 @@ class Engine:
 
     def _abandon(self) -> None:
         for task in self._turns:
+            if task.asked:  # its worker will come by here too
+                continue
             self._remove(task)
             if not task.request.closed:
                 self._fail(task, UserError(STOPPED))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from playground import receipts
@@ -173,7 +174,7 @@ class Live:
 
     def _frames(self, step: Step) -> list[Frame]:
         lane = self.lanes[step.job]
-        eps_hat = to_pixels(step.prediction.eps)
+        x, x0_hat, eps_hat = to_pixels(torch.stack([step.x, step.prediction.x0, step.prediction.eps]))
         asked = (step.index + 1) * lane.rows
         new = []
         if step.index % self.every == 0:
@@ -185,8 +186,8 @@ class Live:
                     step.level.t,
                     step.level.alpha_bar,
                     asked,
-                    to_pixels(step.x),
-                    to_pixels(step.prediction.x0),
+                    x,
+                    x0_hat,
                     eps_hat,
                     error,
                     gap,

@@ -5,13 +5,15 @@ A `Runtime` takes and gives float32 CPU tensors, whatever happens inside.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import math
 import os
+import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +32,8 @@ CLOSE = 50.0  # dB of peak signal to noise, against the plain model in float32
 
 @dataclass(frozen=True)
 class Runtime:
-    """forward(x (B, C, H, W), t (B,), condition (B, D) or None) -> (B, C, H, W); `name` is for the badge."""
+    """forward(x (B, C, H, W), t (B,), condition (B, D) or None) -> (B, C, H, W); `name` is for the badge. On a CPU
+    several threads may ask at once."""
 
     name: str
     forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -109,6 +112,26 @@ def cores() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads(), "core", initializer=torch.set_num_threads, initargs=(1,))
 
 
+class Shares:
+    """How the rows of a batch are shared out among the cores that no other batch has at this moment."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def of(self, rows: int) -> Iterator[int]:
+        """Into how many shares so many rows are to be divided."""
+        with self._lock:
+            shares = max(1, min(rows, threads() - self._taken))
+            self._taken += shares
+        try:
+            yield shares
+        finally:
+            with self._lock:
+                self._taken -= shares
+
+
 def frozen(model: nn.Module, example: Inputs) -> Runtime:
     """Traced and frozen, in channels-last: no Python between the layers; and each core runs its own share of the rows
     by itself. Several cores on one row wait for each other after every layer, all the more where other work
@@ -122,10 +145,12 @@ def frozen(model: nn.Module, example: Inputs) -> Runtime:
     def share(x: Tensor, *given: Tensor) -> Tensor:
         return traced(x.contiguous(memory_format=torch.channels_last), *given)
 
+    free = Shares()
+
     def forward(x: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
-        shares = min(threads(), len(x))
-        given = [tensor.tensor_split(shares) for tensor in _given((x, t, condition))]
-        return torch.cat(list(cores().map(share, *given)))
+        with free.of(len(x)) as shares:
+            given = [tensor.tensor_split(shares) for tensor in _given((x, t, condition))]
+            return torch.cat(list(cores().map(share, *given)))
 
     return Runtime("PyTorch, frozen", forward)
 
@@ -158,9 +183,12 @@ def openvino(model: nn.Module, example: Inputs) -> Runtime:
     }
     request = ov.Core().compile_model(graph, "CPU", settings).create_infer_request()
 
+    one_at_a_time = threading.Lock()
+
     def forward(x: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
         arrays = [tensor.contiguous().numpy() for tensor in _given((x, t, condition))]
-        return torch.from_numpy(request.infer(arrays, share_inputs=True)[0])
+        with one_at_a_time:
+            return torch.from_numpy(request.infer(arrays, share_inputs=True)[0].copy())
 
     return Runtime("OpenVINO", forward)
 

@@ -58,6 +58,7 @@ class Task:
     level: Level
     index: int = 0
     x0: Tensor | None = None  # what the model believed in last, for a self-conditioned net
+    asked: bool = False  # its question is in the network
 
     @property
     def rows(self) -> int:

@@ -46,7 +46,7 @@ def test_what_is_sent_comes_as_lines_to_the_one_who_knows_the_token(url):
         assert [json.loads(line) for line in answer.iter_lines()] == sent
     until(lambda: not channel.followed)
     token = channel.token
-    del channel
+    channel = None  # the run is over
     assert httpx.get(url + token).status_code == 404
 
 

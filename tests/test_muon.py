@@ -33,7 +33,7 @@ def test_the_factors_multiplied_first_are_the_published_iteration():
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch has a Muon from 2.9 on")
 def test_its_steps_are_those_of_pytorch():
-    """Theirs computes in bfloat16, and the iteration feels that: the step's length to a hundredth, its direction too."""
+    """Theirs computes in bfloat16, and the iteration feels that: the same step to a hundredth."""
     ours, theirs = (nn.Parameter(matrix(40, 90)) for _ in range(2))
     options = {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.9}
     one = Muon([ours], **options)

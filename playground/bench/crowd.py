@@ -19,7 +19,6 @@ from playground.bench.server import Server, serving
 from playground.bench.student import Press, Visit, visit
 from playground.checkpoints import Checkpoint, load
 from playground.denoiser import UNetDenoiser
-from playground.errors import UserError
 from playground.images import to_pixels
 from playground.jobs import job_for
 from playground.runtimes import Runtime, best
@@ -170,7 +169,7 @@ async def _plain(server: Server, pictures: int = 8) -> float:
         event = (await client.post("/gradio_api/call/generate", json=data)).json()["event_id"]
         answer = await client.get(f"/gradio_api/call/generate/{event}")
         if "event: complete" not in answer.text:
-            raise UserError("The plain app failed.")
+            raise RuntimeError(f"the plain app answered {answer.text[:200]!r}")
 
     async with browser(server) as client:
         await ask(client, 0)

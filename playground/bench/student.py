@@ -142,7 +142,7 @@ async def visit(
         for listener in listeners:
             listener.cancel()
         await asyncio.gather(*listeners, return_exceptions=True)
-    if seen.error is None and seen.done is None:
+    if seen.error is None and seen.done is None and not seen.left:
         seen.error = "no picture came"
     return seen
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from playground import checkpoints
-from playground.channels import Channel
 from playground.about import about
+from playground.channels import Channel
 from playground.controls import control, errors_shown, registered
 from playground.engine import SMALL
 from playground.records import RunRecord

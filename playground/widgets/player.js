@@ -36,7 +36,7 @@ Lab.define("player", function (ui) {
   let before = 0;
   let ticking = false;
   let announced = "";
-  let line = null; // what ends the run's own line to this page
+  let feed = null; // what ends the run's own line to this page
   let patience = 0;
 
   // ------------------------------------------------------------------ what comes in
@@ -66,9 +66,9 @@ Lab.define("player", function (ui) {
     playing = false;
     following = true;
     clearTimeout(patience);
-    if (line) line.abort();
-    line = message.channel && !message.end ? new AbortController() : null;
-    if (line) Lab.lines(`lab/run/${message.channel}`, take, line.signal);
+    if (feed) feed.abort();
+    feed = message.channel && !message.end ? new AbortController() : null;
+    if (feed) Lab.lines(`lab/run/${message.channel}`, take, feed.signal);
     Object.assign(player.dataset, { state: "live", run: film.run, received: 0, places: 0, painted: 0, skipped: 0 });
     if (!views().includes(view)) view = "x_t";
     build();
@@ -109,7 +109,7 @@ Lab.define("player", function (ui) {
     if (!element.isConnected) return window.removeEventListener("lab:stop", onStop);
     if (event.detail !== id || !film || film.end) return;
     film.stop("stopped");
-    if (line) line.abort();
+    if (feed) feed.abort();
     if (following && film.places.length) leap();
     finish();
   };
