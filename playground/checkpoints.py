@@ -42,6 +42,7 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         words, styles: what it can be asked for; both empty for an unconditional net.
         condition_dim: width of the condition vector.
         unet: further arguments of UNet.
+        split: which pictures it was not trained on: `held_out` and `seed` of `data.held_out`.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         styles: Sequence[str] = (),
         condition_dim: int = 192,
         unet: dict | None = None,
+        split: dict | None = None,
     ) -> None:
         super().__init__()
         if prediction not in PREDICTIONS:
             raise ValueError(f"prediction {prediction!r} is none of {PREDICTIONS}")
         self.name = "untitled"
         self.card = ""
+        self.split = split or {}
         self.size, self.channels, self.T = size, channels, T
         self.schedule: NoiseSchedule = SCHEDULES[schedule].make(T=T, **(schedule_knobs or {}))
         self.prediction_kind = prediction

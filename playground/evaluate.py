@@ -2,7 +2,8 @@
 
 On pictures that the training held out: how well it denoises them, whether what it draws for their prompts looks like
 them, whether it copies what it was trained on, and what each sampler makes of a number of network evaluations (NFE).
-Give the --data, --held-out and --seed of the training, or pictures that were trained on pass for held-out ones.
+Give the --data of the training; which of it was held out is written in the checkpoint. With other data, pictures that
+were trained on may pass for held-out ones.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from .checkpoints import FOLDER, Checkpoint, load, locate
 from .data import PictureSet, held_out, read_pictures
 from .denoiser import Denoiser, UNetDenoiser
 from .errors import UserError
+from .recipe import Recipe
 from .runtimes import choose_device, threads
 from .samplers import SAMPLERS
 from .settings import check
-from .train import Recipe
 
 SAMPLER, STEPS = "dpmpp_2m", 20  # of the pictures for retrieval, copying and the sheet
 REFERENCE, REFERENCE_STEPS = "heun", 250  # where the others' pictures of the same noise should end up
@@ -194,8 +195,8 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m playground.evaluate", description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", help="a name in checkpoints/, a folder, or an id on the Hub")
     parser.add_argument("--data", metavar="FOLDER_OR_ZIP", help="the training's pictures, as for playground.train")
-    parser.add_argument("--held-out", type=count, default=Recipe.held_out, help="as in the training (%(default)s)")
-    parser.add_argument("--seed", type=int, default=Recipe.seed, help="as in the training (%(default)s)")
+    parser.add_argument("--held-out", type=count, help="as in the training (what the checkpoint says)")
+    parser.add_argument("--seed", type=int, help="as in the training (what the checkpoint says)")
     parser.add_argument("--pictures", type=count, default=40, help="for each sampler; a fifth beyond 50 steps (40)")
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS), metavar="NAME",
                         help=f"of {', '.join(SAMPLERS)} (all)")  # fmt: skip
@@ -237,6 +238,9 @@ def prepare(args: argparse.Namespace) -> Evaluation:
     prompts = read_prompts(args.prompts, checkpoint) if args.prompts else None
     checkpoint.parse("", args.style)
     pictures = None
+    known = {"held_out": Recipe.held_out, "seed": Recipe.seed} | checkpoint.split
+    args.held_out = args.held_out or known["held_out"]
+    args.seed = known["seed"] if args.seed is None else args.seed
     if args.data:
         split = held_out(read_pictures(args.data, checkpoint.size), args.held_out, seed=args.seed)
         pictures = split if len(split[1]) > 1 else None

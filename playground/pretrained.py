@@ -62,6 +62,7 @@ class Pretrained(nn.Module):
     def __init__(self, unet: nn.Module, schedule: NoiseSchedule, prediction: str) -> None:
         super().__init__()
         self.name, self.card = "untitled", ""
+        self.split = {}  # unknown
         self.size, self.channels, self.T = side(unet.config), unet.config["in_channels"], schedule.T
         self.schedule, self.prediction_kind = schedule, prediction
         self.vocabulary, self.styles, self.conditional = Vocabulary(()), [], False

@@ -61,6 +61,7 @@ class Trainer:
         unet |= {"blocks": recipe.blocks, "patch": recipe.patch, "self_condition": recipe.self_condition}
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
         settings |= dict(words=list(words), styles=styles, unet=unet)
+        settings |= {"split": {"held_out": recipe.held_out, "seed": recipe.seed}}
         self.net = Checkpoint(**settings).to(device, memory_format=torch.channels_last).train()
         if start is not None:
             try:

@@ -16,13 +16,12 @@ from playground import evaluate, quality
 from playground.cards import contact_sheet, evaluation_tables, with_evaluation
 from playground.checkpoints import Checkpoint, load
 from playground.conditioning import Condition
-from playground.data import PictureSet, held_out
+from playground.data import PictureSet, held_out, read_pictures
 from playground.denoiser import UNetDenoiser
 from playground.exact import dataset, gaussian
 from playground.predictions import Prediction
 from playground.samplers import SAMPLERS, count_evaluations
 from playground.schedules import SCHEDULES, spaced
-from playground.train import Recipe
 
 COSINE = SCHEDULES["cosine"].make(1000)
 FAST = ["--pictures", "2", "--steps", "2", "--samplers", "ddim", "ddpm", "--device", "cpu"]
@@ -305,9 +304,15 @@ def test_what_is_wrong_is_said_in_a_sentence(call, sentence, tiny_checkpoint, tm
     assert stopped.value.code.startswith("playground.evaluate: ") and sentence in stopped.value.code
 
 
-def test_it_holds_out_what_the_training_does():
-    args = evaluate.arguments().parse_args(["x"])
-    assert (args.held_out, args.seed) == (Recipe().held_out, Recipe().seed)
+def test_it_holds_out_what_the_training_did(tiny_checkpoint, folder, tmp_path):
+    settings = json.loads((tiny_checkpoint / "config.json").read_text())
+    Checkpoint(**settings | {"split": {"held_out": 3, "seed": 5}}).save(tmp_path / "own", "")
+    for given, wanted in (([], (3, 5)), (["--held-out", "4", "--seed", "0"], (4, 0))):
+        args = evaluate.arguments().parse_args([str(tmp_path / "own"), "--data", str(folder), *given])
+        (_, left) = evaluate.prepare(args).pictures
+        assert (args.held_out, args.seed) == wanted
+        (_, truth) = held_out(read_pictures(folder, 16), *wanted)
+        assert left.texts == truth.texts and left.styles == truth.styles
 
 
 def test_the_prompts_of_a_sheet(tiny_checkpoint):

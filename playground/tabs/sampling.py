@@ -239,7 +239,6 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
     def records(request: gr.Request) -> list[RunRecord] | None:
         return finished.pop(request.session_hash, None)
 
-    gr.on(list(triggers), lambda: None, None, corner.run, queue=False, **QUIET)
     event = gr.on(
         list(triggers),
         errors_shown(run),
@@ -249,6 +248,8 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
         concurrency_id="runs",
         **QUIET,
     )
+    # After the run's own event, so that the page asks for the run first.
+    gr.on(list(triggers), lambda: None, None, corner.run, queue=False, **QUIET)
     # Not an output of the stream itself: for what is not on the page, Gradio walks all of it twice a message.
     kept = event.success(records, None, corner.run, **QUIET)
     corner.follow(kept)

@@ -1,9 +1,12 @@
 """The whole page in a browser: no tab with a barrier or sideways scrolling, and the main job by keyboard."""
 
+import time
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from playground.engine import get_engine
 from playground.settings import TABS
 
 # Gradio's own markup of an empty picture box, which has no public handle.
@@ -59,3 +62,25 @@ def test_the_main_job_by_keyboard(page, app_url):
     page.keyboard.press("Home")
     expect(player).to_contain_text("0 / 6")
     assert player.locator("canvas[data-view=x_t]").first.evaluate("canvas => canvas.toDataURL()") != before
+
+
+def test_a_run_comes_down_a_line_of_its_own_and_stop_lets_go_of_it(page, app_url):
+    lines = []
+    page.on("request", lambda request: lines.append(request) if "/lab/run/" in request.url else None)
+    opened(page, app_url, "tab=generate&count=2&steps=300&seed=3")
+    player = page.locator("#generate-player .player")
+    expect(player).to_have_attribute("data-state", "done", timeout=60_000)  # the example
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(player).to_have_attribute("data-state", "live")
+    expect(player).to_have_attribute("data-state", "done", timeout=120_000)
+    assert player.get_attribute("data-received") == str(2 * 301)
+    assert len(lines) == 1 and lines[0].response().ok
+    page.goto(f"{app_url}/?tab=generate&count=2&steps=1000&seed=3")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    page.wait_for_function("Number(document.querySelector('#generate-player .player').dataset.received) > 4")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(player).to_have_attribute("data-state", "stopped")
+    end = time.monotonic() + 20
+    while (live := get_engine().stats()["live"]) and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    assert live == 0
