@@ -57,7 +57,8 @@ def write_card(
     asked = "It takes no prompt."
     if net.conditional:
         asked = f"It takes a prompt of {len(net.vocabulary)} words and a style: {', '.join(net.styles) or 'none'}."
-    shown = ("batch", "lr", "dims", "attention", "patch", "ema", "drop_words", "drop_prompt", "drop_style", "flip")
+    shown = ("optimiser", "batch", "lr", "dims", "attention", "patch", "ema")
+    shown += ("drop_words", "drop_prompt", "drop_style", "flip")
     return TEMPLATE.format(
         name=name,
         asked=asked,
