@@ -31,7 +31,7 @@ from .runtimes import choose_device, threads
 from .samplers import SAMPLERS
 from .settings import check
 
-SAMPLER, STEPS = "dpmpp_2m", 20  # of the pictures for retrieval, copying and the sheet
+SAMPLER, STEPS = "ddpm", 20  # of the pictures for retrieval, copying and the sheet
 REFERENCE, REFERENCE_STEPS = "heun", 250  # where the others' pictures of the same noise should end up
 SHEET_SEED = 7
 LONG = 50  # steps beyond which only a fifth of the pictures is made: those runs would take most of the time
@@ -201,7 +201,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS), metavar="NAME",
                         help=f"of {', '.join(SAMPLERS)} (all)")  # fmt: skip
     parser.add_argument("--steps", nargs="+", type=count, default=[5, 10, 20, 50, 250], help="(5 10 20 50 250)")
-    parser.add_argument("--guidance", type=float, default=2.0, help="scale, for prompts and the sheet (%(default)s)")
+    parser.add_argument("--guidance", type=float, default=3.0, help="scale, for prompts and the sheet (%(default)s)")
     parser.add_argument("--prompts", type=Path, metavar="FILE", help="for the sheet, one a line (64 well-known ones)")
     parser.add_argument("--style", help="of all the sheet's pictures (the styles in turn)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a PNG of the prompts' pictures there")

@@ -18,7 +18,7 @@ from playground.records import sha256
 from playground.runs import Live, lane_for
 from playground.schedules import spaced
 
-SETTINGS = {"prompt": "cat face", "style": "flat", "seed": 3, "steps": 6, "guidance_scale": 2.0}
+SETTINGS = {"prompt": "cat face", "style": "flat", "seed": 3, "sampler": "ddim", "steps": 6, "guidance_scale": 2.0}
 
 
 def by_hand(engine, seed: int, scale: float = 2.0) -> tuple[torch.Tensor, list]:

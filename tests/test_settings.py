@@ -131,8 +131,8 @@ def test_a_link_brings_back_what_it_was_made_of(values):
 
 
 def test_a_link_is_readable():
-    values = {"seed": 7, "sampler": "ddpm", "steps": 25, "schedules": ("linear", "sigmoid"), "eta": 0.5, "T": 1000}
-    assert to_query(values, "generate") == "tab=generate&seed=7&schedules=linear,sigmoid&sampler=ddpm&steps=25&eta=0.5"
+    values = {"seed": 7, "sampler": "ddim", "steps": 25, "schedules": ("linear", "sigmoid"), "eta": 0.5, "T": 1000}
+    assert to_query(values, "generate") == "tab=generate&seed=7&schedules=linear,sigmoid&sampler=ddim&steps=25&eta=0.5"
     assert as_text(0.1 + 0.2) == "0.3" and as_text(True) == "true" and as_text(1.0) == "1"
 
 

@@ -111,20 +111,9 @@ def interpolation(values: Mapping[str, object], count: int = BETWEEN, who: objec
 
 
 def noise_between(seed: int, other: int, share: float) -> Noise:
-    """noise(shape) whose first draw is the spherical interpolation of both seeds' first draws, the ends being theirs;
-    later draws (of stochastic samplers) are those of `seed`, so that only the start differs."""
+    """noise(shape) whose every draw is the spherical interpolation of both seeds' draws, the ends being theirs."""
     one, two = noise_of(seed), noise_of(other)
-    first = True
-
-    def noise(shape) -> torch.Tensor:
-        nonlocal first
-        drawn = one(shape)
-        if not first:
-            return drawn
-        first = False
-        return slerp(drawn, two(shape), share)
-
-    return noise
+    return lambda shape: slerp(one(shape), two(shape), share)
 
 
 def slerp(a: torch.Tensor, b: torch.Tensor, share: float) -> torch.Tensor:
