@@ -24,7 +24,7 @@ from playground.widgets.receipt import ReceiptCorner
 from playground.words import _, say
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
-EXAMPLES = ("red heart", "cat face with heart eyes", "grinning face", "ghost", "car", "tree", "dog face")
+EXAMPLES = ("red heart", "cat face", "grinning face", "soccer ball", "cookie", "lion", "alarm clock")
 LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
