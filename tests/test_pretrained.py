@@ -164,7 +164,7 @@ def test_pages_settings_say_nothing_of_prompts(offered):
     lane = runs.lane_for(network, {"prompt": "cat", "style": "noto", "steps": 3, "guidance_scale": 4, "seed": 5})
     assert (lane.settings["prompt"], lane.settings["style"], lane.settings["guidance_scale"]) == ("", "", 1)
     assert (lane.settings["checkpoint"], lane.rows, lane.unknown) == (offered, 1, ())
-    assert lane.file == "seed-5_ddim-3.png"
+    assert lane.file == "seed-5_ddpm-3.png"
     own = runs.lane_for(network, {"schedule": "linear", "steps": 3})
     assert [level.t for level in own.job.recipe[2]] == [1000, 667, 333, 0]  # its own: no other clock
 

@@ -101,7 +101,7 @@ def test_the_endpoint_gives_the_score_and_a_picture(client):
     assert told["score"] == pytest.approx(belief.score[0].tolist(), abs=1e-9)
     assert told["score"][0] == pytest.approx(-told["eps"][0] / level.noise_rate, abs=1e-9)
     assert 0.5 == pytest.approx(level.signal_rate * told["x0"][0] + level.noise_rate * told["eps"][0], abs=1e-9)
-    assert (told["sampler"], told["steps"], told["evaluations"], len(told["ends"])) == ("ddim", 10, 10, 40)
+    assert (told["sampler"], told["steps"], told["evaluations"], len(told["ends"])) == ("ddpm", 10, 10, 40)
     assert told["levels"][0] == 1000 and told["levels"][-1] == 0
     with Image.open(pictures[0]) as picture:
         assert picture.size == (384, 384) and picture.mode == "RGB" and len(picture.getcolors(99999)) > 50

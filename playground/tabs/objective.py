@@ -13,7 +13,7 @@ from playground.controls import control, errors_shown, safe_image
 from playground.objective import VARIANCES
 from playground.schedules import SCHEDULES
 from playground.settings import DEFAULTS, check
-from playground.tabs.sampling import about_model, model_state
+from playground.tabs.sampling import about_model, model_state, named
 from playground.widgets.curves import curves
 from playground.words import _
 
@@ -25,7 +25,6 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 def build(page) -> None:
     """The tab, inside `gr.Tab`."""
-    variances = [("β̃", "beta_tilde"), ("β", "beta")]
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
             schedule = SCHEDULES[DEFAULTS["schedule"].default].make(DEFAULTS["T"].default)
@@ -37,7 +36,10 @@ def build(page) -> None:
                 stop = gr.Button(_("Stop"), scale=1, min_width=70)
             gr.Markdown(_(NOTE), elem_id="objective-note")
             variance = gr.Radio(
-                variances, value=VARIANCES[0], label=_("Variance of the model's step"), elem_id="objective-variance"
+                named(VARIANCES),
+                value=VARIANCES[0],
+                label=_("Variance of the model's step"),
+                elem_id="objective-variance",
             )
             with gr.Accordion(_("More"), open=False):
                 seed = control("seed", TAB)

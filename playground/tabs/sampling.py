@@ -26,6 +26,7 @@ from playground.words import _, say
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
 EXAMPLES = ("red heart", "cat face", "grinning face", "soccer ball", "cookie", "lion", "alarm clock")
 LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
+SIGNS = {"beta_tilde": "β̃", "beta": "β"}
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 
@@ -144,6 +145,11 @@ def follow_model(
 # ---------------------------------------------------------------- the sampler
 
 
+def named(choices: Sequence[str]) -> list[tuple[str, str]]:
+    """Choices of a knob as a control shows them: (its sign, the choice)."""
+    return [(SIGNS.get(choice, choice), choice) for choice in choices]
+
+
 def knob_state(name: str, sampler: str) -> dict:
     """What the control of a sampler's knob shows while `sampler` is chosen: hidden where it has no such knob."""
     knob = next((knob for knob in SAMPLERS[sampler].knobs if knob.name == name), None)
@@ -151,7 +157,7 @@ def knob_state(name: str, sampler: str) -> dict:
         return {"visible": False}
     state = {"visible": True, "value": knob.default, "label": _(knob.label)}
     return state | (
-        {"choices": list(knob.choices)}
+        {"choices": named(knob.choices)}
         if knob.choices
         else {"minimum": knob.low, "maximum": knob.high, "step": knob.step}
     )

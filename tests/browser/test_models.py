@@ -57,6 +57,8 @@ def url(models):
 def opened(page, url, query="tab=generate&count=1&steps=4"):
     page.goto(f"{url}/?{query}")
     page.get_by_role("tab", selected=True).first.wait_for()
+    if "tab=generate" in query:  # the link has been read, and the first tab is gone
+        expect(page.locator("#generate-player")).to_be_visible()
     return page
 
 
