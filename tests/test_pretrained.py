@@ -188,6 +188,7 @@ def test_large_pictures_go_through_the_net_a_few_at_a_time(folder, monkeypatch):
 @pytest.mark.parametrize("layout", ["pipeline", "flat"])
 def test_a_folder_in_the_list_and_by_path(tmp_path, monkeypatch, layout):
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "_offered", {})
     saved(tmp_path / "mine", layout, beta_schedule="squaredcos_cap_v2")
     assert list_checkpoints() == ["mine"] and load("mine").name == "mine"
     assert outline("mine") == checkpoints.Outline(schedule="cosine")
