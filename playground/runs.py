@@ -227,19 +227,16 @@ class Live:
             truth=self.lanes[0].truth,
             example=example,
         )
-        if channel is None:
-            yield first
-            yield from self._news(first["run"])
-            return
-        yield first | {"channel": channel.token}
         try:
+            yield first | ({"channel": channel.token} if channel else {})
             for message in self._news(first["run"], channel):
-                if not channel.send(message):
+                if channel is None or not channel.send(message):
                     yield message
         finally:
-            channel.close()
+            if channel:
+                channel.close()
 
-    def _news(self, run: str, channel: Channel | None = None) -> Iterator[dict]:
+    def _news(self, run: str, channel: Channel | None) -> Iterator[dict]:
         seq = 0
         try:
             for frames in self._rounds(channel):

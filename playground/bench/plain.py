@@ -14,6 +14,7 @@ from PIL import Image
 from playground.checkpoints import load
 from playground.denoiser import UNetDenoiser, clipped, guided
 from playground.images import to_pixels
+from playground.jobs import noise_of
 from playground.samplers import ddim, run
 from playground.schedules import spaced
 
@@ -25,13 +26,12 @@ def build(checkpoint: str) -> gr.Interface:
 
     @torch.inference_mode()
     def generate(prompt: str, seed: float, steps: float, guidance_scale: float) -> Image.Image:
-        noise = torch.Generator().manual_seed(int(seed))
-        x = torch.randn(1, loaded.channels, loaded.size, loaded.size, generator=noise).double()
+        noise = noise_of(int(seed))
+        x = noise((1, loaded.channels, loaded.size, loaded.size))
         condition = loaded.parse(prompt)[0]
         ask = clipped(guided(denoise, guidance_scale))
-        x = run(
-            ddim(x, spaced(loaded.schedule, int(steps)), torch.randn), lambda x, level: ask(x, level, [condition])
-        )
+        sampler = ddim(x, spaced(loaded.schedule, int(steps)), noise)
+        x = run(sampler, lambda x, level: ask(x, level, [condition]))
         return Image.fromarray(to_pixels(x)[0])
 
     inputs = [gr.Textbox(), gr.Number(), gr.Number(), gr.Number()]

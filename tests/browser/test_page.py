@@ -76,7 +76,9 @@ def test_a_run_comes_down_a_line_of_its_own_and_stop_lets_go_of_it(page, app_url
     assert player.get_attribute("data-received") == str(2 * 301)
     assert len(lines) == 1 and lines[0].response().ok
     page.goto(f"{app_url}/?tab=generate&count=2&steps=1000&seed=3")
+    expect(player).to_have_attribute("data-state", "done", timeout=60_000)
     page.get_by_role("button", name="Generate", exact=True).click()
+    expect(player).to_have_attribute("data-state", "live", timeout=60_000)  # no more the example
     page.wait_for_function("Number(document.querySelector('#generate-player .player').dataset.received) > 4")
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(player).to_have_attribute("data-state", "stopped")
