@@ -39,6 +39,7 @@ from .recipe import Recipe, arguments, optimisers
 from .runtimes import choose_device, cores, threads
 from .samplers import ddim, run
 from .schedules import Level, spaced
+from .unet import Sketch
 
 
 class Trainer:
@@ -58,16 +59,13 @@ class Trainer:
         words = Vocabulary.of(pictures.texts).words
         styles = sorted(set(pictures.styles) - {""})
         unet = {"dims": list(recipe.dims), "attention": [bool(a) for a in recipe.attention]}
-        unet |= {"blocks": recipe.blocks, "patch": recipe.patch, "self_condition": recipe.self_condition}
+        unet |= {key: getattr(recipe, key) for key in ("blocks", "patch", "self_condition", "sketch")}
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
         settings |= dict(words=list(words), styles=styles, unet=unet)
         settings |= {"split": {"held_out": recipe.held_out, "seed": recipe.seed}}
         self.net = Checkpoint(**settings).to(device, memory_format=torch.channels_last).train()
         if start is not None:
-            try:
-                self.net.load_state_dict(start.state_dict())
-            except RuntimeError as error:
-                raise UserError("“{name}” is another net, or knows other words.", name=start.name) from error
+            self.begin_with(start)
         self.mean = Checkpoint(**settings).to(device).eval()
         self.mean.load_state_dict(self.net.state_dict())
         self.optimisers = optimisers(self.net, recipe)
@@ -86,6 +84,15 @@ class Trainer:
         self.words = [self.net.parse(text)[0].words for text in self.training.texts]
         self.step, self.seconds = 0, 0.0
 
+    def begin_with(self, start: Checkpoint) -> None:
+        """Takes over its weights; a net from before there were sketches gets one, which changes nothing at first."""
+        try:
+            missing, unknown = self.net.load_state_dict(start.state_dict(), strict=False)
+        except RuntimeError as error:
+            raise UserError("“{name}” is another net, or knows other words.", name=start.name) from error
+        if unknown or any(not key.startswith(("model.sketch.", "model.stem_sketch.")) for key in missing):
+            raise UserError("“{name}” is another net, or knows other words.", name=start.name)
+
     @property
     def images(self) -> int:
         return self.step * self.recipe.batch
@@ -100,27 +107,41 @@ class Trainer:
         """(x0, ε, t, conditions) of this step: a function of the seed and the step alone."""
         r = self.recipe
         draw = torch.Generator().manual_seed(r.seed * 1_000_000_007 + self.step)
-        rows = torch.multinomial(self.training.weights, r.batch, replacement=True, generator=draw)
-        x0 = self.training.x0(rows)  # (B, 3, H, W)
-        mirrored = torch.rand(r.batch, 1, 1, 1, generator=draw) < r.flip
-        x0 = torch.where(mirrored, x0.flip(-1), x0)
+        x0, conditions = self.pictures(r.batch, draw)
         eps = torch.randn(x0.shape, generator=draw)
         t = torch.randint(1, r.T + 1, (r.batch,), generator=draw)
-        keep_prompt = torch.rand(r.batch, generator=draw) >= r.drop_prompt
-        keep_style = torch.rand(r.batch, generator=draw) >= r.drop_style
+        return x0, eps, t, conditions
+
+    def captions(self) -> list[tuple[Tensor, Condition]]:
+        """Pictures and conditions for the sketch alone: also a function of the seed and the step."""
+        if self.net.model.sketch is None or not self.recipe.sketch_batch:
+            return []
+        draw = torch.Generator().manual_seed(self.recipe.seed * 1_000_000_007 + 500_000_000 + self.step)
+        return list(zip(*self.pictures(self.recipe.sketch_batch, draw), strict=True))
+
+    def pictures(self, count: int, draw: torch.Generator) -> tuple[Tensor, list[Condition]]:
+        """(x0, conditions) of some training pictures drawn at random, words and styles left out as the recipe says."""
+        r = self.recipe
+        rows = torch.multinomial(self.training.weights, count, replacement=True, generator=draw)
+        x0 = self.training.x0(rows)  # (B, 3, H, W)
+        mirrored = torch.rand(count, 1, 1, 1, generator=draw) < r.flip
+        x0 = torch.where(mirrored, x0.flip(-1), x0)
+        keep_prompt = torch.rand(count, generator=draw) >= r.drop_prompt
+        keep_style = torch.rand(count, generator=draw) >= r.drop_style
         conditions = []
         for k, row in enumerate(rows.tolist()):
             words = self.words[row] if keep_prompt[k] else ()
             kept = torch.rand(len(words), generator=draw) >= r.drop_words
             words = tuple(word for word, stays in zip(words, kept, strict=True) if stays)
             conditions.append(Condition(words, (self.training.styles[row] or None) if keep_style[k] else None))
-        return x0, eps, t, conditions
+        return x0, conditions
 
     def train_step(self, progress: float) -> float:
         """One gradient step; returns the loss."""
         x0, eps, t, conditions = self.batch()
-        rows = torch.arange(len(x0)).tensor_split(len(self.twins))
-        given = [(k, x0[own], eps[own], t[own], [conditions[i] for i in own.tolist()]) for k, own in enumerate(rows)]
+        captions = self.captions()
+        shares = [slice(k, None, len(self.twins)) for k in range(len(self.twins))]
+        given = [(k, x0[own], eps[own], t[own], conditions[own], captions[own]) for k, own in enumerate(shares)]
         run = cores().map if len(self.twins) > 1 else map
         loss = sum(run(lambda share: self.backward(*share, len(x0)), given))
         for twin in self.twins[1:]:
@@ -139,7 +160,14 @@ class Trainer:
         return loss
 
     def backward(
-        self, twin: int, x0: Tensor, eps: Tensor, t: Tensor, conditions: Sequence[Condition], batch: int
+        self,
+        twin: int,
+        x0: Tensor,
+        eps: Tensor,
+        t: Tensor,
+        conditions: Sequence[Condition],
+        captions: Sequence[tuple[Tensor, Condition]],
+        batch: int,
     ) -> float:
         """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
         net, forward = self.twins[twin], self.forwards[twin]
@@ -153,8 +181,14 @@ class Trainer:
                 x = torch.cat([x, self.estimate_x0(forward, x, t, condition, levels)], dim=1)
             output = forward(x, t, condition).float()
             loss = (F.mse_loss if self.recipe.loss == "mse" else F.l1_loss)(output, target) * (len(x0) / batch)
+            objective = loss
+            if captions:
+                drawn = torch.stack([picture for picture, _ in captions]).to(self.device)
+                sketch = net.model.sketch(net.encode([condition for _, condition in captions])).float()
+                share = len(captions) / self.recipe.sketch_batch
+                objective = loss + share * F.mse_loss(sketch, Sketch.of(drawn))
         net.zero_grad(set_to_none=True)
-        loss.backward()
+        objective.backward()
         return loss.item()
 
     @torch.no_grad()

@@ -4,8 +4,8 @@ In the line of the annotated-diffusion tutorial: sinusoidal time embedding, ResN
 a scale and shift from the time, attention written in einops notation, space-to-depth downsampling, nearest + conv
 upsampling, skip connections and optional self-conditioning (Chen et al. 2022, arXiv:2208.04202).
 
-One thing is added: a patch size. The stem folds patch × patch pixels into channels and the head unfolds them, so
-that the costly convolutions run on a grid patch² times smaller.
+Two things are added. A patch size: the stem folds patch × patch pixels into channels and the head unfolds them, so
+that the costly convolutions run on a grid patch² times smaller. And a sketch: see `Sketch`.
 """
 
 from __future__ import annotations
@@ -99,6 +99,31 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
+class Sketch(nn.Sequential):
+    """What the condition alone says of the picture, its average in 16 × 16 fields: (B, condition_dim) → (B, C, 16, 16).
+
+    Which prompt looks like what is a table to be looked up. An MLP learns it from as many pictures many times better
+    than convolutions, which have to draw a layout out of one scale and shift for each channel.
+    """
+
+    SIDE = 16
+
+    def __init__(self, condition_dim: int, width: int, channels: int) -> None:
+        super().__init__(
+            nn.Linear(condition_dim, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, channels * self.SIDE**2),
+            nn.Unflatten(1, (channels, self.SIDE, self.SIDE)),
+        )
+
+    @classmethod
+    def of(cls, x0: Tensor) -> Tensor:
+        """What it should have drawn: (B, C, H, W) → (B, C, 16, 16). Trained on the squared error, it draws the mean."""
+        return F.adaptive_avg_pool2d(x0, cls.SIDE)
+
+
 class UNet(nn.Module):
     """What is predicted (ε, x0 or v) is decided by the training, not by the net: in and out have one shape.
 
@@ -111,6 +136,7 @@ class UNet(nn.Module):
         emb_dim: width of the time and condition embedding. It is paid for in every block: keep it modest.
         condition_dim: width of the condition vector, 0 for an unconditional net.
         self_condition: the estimate of x0 from the step before is an input too, stacked on x's channels.
+        sketch: width of the MLP that sketches the picture from the condition, shown to the stem; 0 for none.
         T: number of diffusion steps the time is counted in; the embedding sees 1000·t/T.
     """
 
@@ -124,6 +150,7 @@ class UNet(nn.Module):
         emb_dim: int = 256,
         condition_dim: int = 0,
         self_condition: bool = False,
+        sketch: int = 0,
         head_dim: int = 32,
         T: int = 1000,
     ) -> None:
@@ -141,6 +168,11 @@ class UNet(nn.Module):
 
         folded = channels * patch**2
         self.stem = nn.Conv2d(folded * (2 if self_condition else 1), dims[0], 3, padding=1)
+
+        self.sketch = Sketch(condition_dim, sketch, channels) if condition_dim and sketch else None
+        if self.sketch is not None:
+            self.stem_sketch = nn.Conv2d(channels, dims[0], 3, padding=1, bias=False)
+            nn.init.zeros_(self.stem_sketch.weight)
 
         def stage(dim_in: int, dim_out: int, attend: bool) -> nn.ModuleList:
             return nn.ModuleList(
@@ -185,6 +217,8 @@ class UNet(nn.Module):
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
         x = rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=self.patch, q=self.patch)
         x = self.stem(x)  # (B, dims[0], H/patch, W/patch)
+        if self.sketch is not None and condition is not None:
+            x = x + self.stem_sketch(F.adaptive_avg_pool2d(self.sketch(condition), x.shape[-2:]))
 
         skips = []
         for stages, shrink in self.down:

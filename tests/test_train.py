@@ -16,8 +16,9 @@ from playground.errors import UserError
 from playground.predictions import Prediction, q_sample
 from playground.schedules import SCHEDULES
 from playground.train import Recipe, Trainer
+from playground.unet import Sketch
 
-TINY = dict(size=8, dims=(32,), attention=(0,), batch=8, held_out=4, warmup=2, lr=3e-3)
+TINY = dict(size=8, dims=(32,), attention=(0,), batch=8, held_out=4, warmup=2, lr=3e-3, sketch=32, sketch_batch=8)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,29 @@ def test_every_batch_is_a_function_of_seed_and_step(data):
         assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
     two.step = 18
     assert not torch.equal(one.batch()[1], two.batch()[1])
+
+
+def test_captions_for_the_sketch_are_others_than_those_of_the_batch(data):
+    run = trainer(data, sketch_batch=2000, drop_words=0.0, drop_prompt=0.25, drop_style=0.4)
+    first = run.captions()
+    assert len(first) == 2000 and all(torch.equal(a[0], b[0]) for a, b in zip(first, run.captions(), strict=True))
+    assert sum(not condition.words for _, condition in first) / 2000 == pytest.approx(0.25, abs=0.04)
+    assert [condition for _, condition in first[:8]] != run.batch()[3]
+    run.step += 1
+    assert any(not torch.equal(a[0], b[0]) for a, b in zip(first, run.captions(), strict=True))
+    assert trainer(data, sketch=0).captions() == trainer(data, sketch_batch=0).captions() == []
+
+
+def test_the_sketch_becomes_the_picture_where_the_condition_tells_it(data):
+    run = trainer(data, drop_words=0.0, drop_prompt=0.0, drop_style=0.0, sketch_batch=32)
+    for _ in range(120):
+        run.train_step(0.0)
+    net, seen = run.net.eval(), run.training
+    conditions = [net.parse(text, style)[0] for text, style in zip(seen.texts, seen.styles, strict=True)]
+    with torch.no_grad():
+        drawn = net.model.sketch(net.encode(conditions))
+    truth = Sketch.of(seen.x0())
+    assert (drawn - truth).square().mean() < 0.05 * (truth - truth.mean(dim=0)).square().mean()
 
 
 def test_conditions_are_dropped_as_often_as_asked(data):
@@ -198,5 +222,18 @@ def test_a_training_can_begin_with_the_weights_of_another(data, tmp_path):
     second = Trainer(Recipe(**TINY), pictures, cpu, start=load(tmp_path / "begun"))
     for a, b in zip(first.net.parameters(), second.mean.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)  # fp16 on disk
-    with pytest.raises(UserError, match="another net"):
-        Trainer(Recipe(**TINY | {"dims": (64,)}), pictures, cpu, start=load(tmp_path / "begun"))
+    for other in ({"dims": (64,)}, {"blocks": 2}, {"sketch": 0}):
+        with pytest.raises(UserError, match="another net"):
+            Trainer(Recipe(**TINY | other), pictures, cpu, start=load(tmp_path / "begun"))
+
+
+def test_a_net_from_before_there_were_sketches_gets_one(data, tmp_path):
+    first = trainer(data, sketch=0)
+    first.train_step(0.0)
+    first.net.save(tmp_path / "begun", "")
+    begun = load(tmp_path / "begun")
+    second = Trainer(Recipe(**TINY), read_pictures(data, 8), torch.device("cpu"), start=begun)
+    x, t, conditions = torch.randn(2, 3, 8, 8), torch.tensor([10.0, 900.0]), second.batch()[3][:2]
+    outputs = [net.model(x, t, net.encode(conditions)) for net in (begun, second.net.eval())]
+    torch.testing.assert_close(*outputs)
+    assert second.net.model.sketch is not None

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from diffusers.models.embeddings import get_timestep_embedding
 
-from playground.unet import Attention, Downsample, ResnetBlock, UNet, Upsample, time_embedding
+from playground.unet import Attention, Downsample, ResnetBlock, Sketch, UNet, Upsample, time_embedding
 
 SMALL = dict(dims=(16, 32), attention=(False, True), emb_dim=32, head_dim=16)
 
@@ -22,7 +22,7 @@ def noisy(net: UNet) -> UNet:
 @pytest.mark.parametrize("patch", [1, 2, 4])
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_shapes_and_gradients(size, patch, blocks):
-    net = noisy(UNet(channels=size[0], patch=patch, blocks=blocks, condition_dim=5, **SMALL))
+    net = noisy(UNet(channels=size[0], patch=patch, blocks=blocks, condition_dim=5, sketch=8, **SMALL))
     x = torch.randn(2, *size)
     out = net(x, torch.tensor([1.0, 999.5]), torch.randn(2, 5))
     assert out.shape == x.shape
@@ -87,8 +87,28 @@ def test_self_conditioning_uses_the_estimate_and_zeros_without_one():
     assert not torch.allclose(net(x, t), net(torch.cat([x, torch.ones_like(x)], 1), t))
 
 
+def test_a_new_sketch_changes_nothing_and_a_condition_left_out_has_none():
+    torch.manual_seed(0)
+    plain = noisy(UNet(condition_dim=4, **SMALL)).eval()
+    sketching = UNet(condition_dim=4, sketch=8, **SMALL).eval()
+    missing, unknown = sketching.load_state_dict(plain.state_dict(), strict=False)
+    assert not unknown and all(key.startswith(("sketch.", "stem_sketch.")) for key in missing)
+    x, t, c = torch.randn(2, 3, 8, 8), torch.tensor([5.0, 500.0]), torch.randn(2, 4)
+    assert torch.equal(sketching(x, t, c), plain(x, t, c))
+    noisy(sketching)
+    assert not torch.allclose(sketching(x, t, c), plain(x, t, c))
+    assert torch.equal(sketching(x, t), plain(x, t))
+
+
+def test_a_sketch_shows_averages():
+    x0 = torch.randn(2, 3, 64, 32)
+    expected = x0.reshape(2, 3, 16, 4, 16, 2).mean(dim=(3, 5))
+    torch.testing.assert_close(Sketch.of(x0), expected)
+    assert Sketch(4, 8, 3)(torch.randn(5, 4)).shape == (5, 3, 16, 16)
+
+
 def test_rows_do_not_touch_each_other():
-    net = noisy(UNet(condition_dim=4, **SMALL)).eval()
+    net = noisy(UNet(condition_dim=4, sketch=8, **SMALL)).eval()
     x, t, c = torch.randn(3, 3, 8, 8), torch.tensor([1.0, 500.0, 1000.0]), torch.randn(3, 4)
     together = net(x, t, c)
     for k in range(3):

@@ -110,7 +110,9 @@ def test_a_model_that_a_training_has_written_meanwhile_is_there_after_a_reload(p
     unfold(page, "More")
     expect(page.locator("#generate-checkpoint input")).to_have_value("later")
     choose(page, "generate", "wordless")
+    expect(page.locator("#generate-prompt")).to_be_hidden()
     choose(page, "generate", "later")
+    expect(page.locator("#generate-prompt")).to_be_visible()  # what is below it moves until then
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
     shutil.rmtree(models / "later")
