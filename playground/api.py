@@ -53,9 +53,9 @@ def endpoint(fn: Callable, api_name: str, *, description: str | None = None) -> 
     """Registers `fn` as the endpoint "/api_name" of the Blocks being built.
 
     `fn`'s parameters are the endpoint's. One named like a setting is checked by the table, and where it is missing
-    it is the function's default or, if that is None, the table's. One annotated `Image.Image` (whatever its name) is
-    a file, given to `fn` as an upright RGB picture or None. Any other (`float`, `int`, `bool`, `str`, `list`,
-    `dict`, by annotation or default) is checked by its type and kept small.
+    it is the function's default or, if that is None, the table's (a schedule is then the model's own). One annotated
+    `Image.Image` (whatever its name) is a file, given to `fn` as an upright RGB picture or None. Any other (`float`,
+    `int`, `bool`, `str`, `list`, `dict`, by annotation or default) is checked by its type and kept small.
 
     `fn` returns ``(pictures, settings)`` or just ``settings``: a list of PNG bytes, PIL pictures, tensors in
     [−1, 1], or ``(file name, any of these)``, and a dict of plain JSON. Of a generator the last value counts.
@@ -108,6 +108,8 @@ def _rule(name: str, hint: object, default: object) -> Rule:
 
 
 def _setting_rule(row: settings.Setting, given: object) -> Rule:
+    if given is None and row.name == "schedule":  # a model's own, which only the model knows
+        return lambda value: None if value is None else settings.check(row.name, value), {"type": "string"}, None
     default = row.default if given is None else given
     default = list(default) if isinstance(default, tuple) else default
     schema: dict = {"type": SETTING_TYPES.get(row.kind, "string")}

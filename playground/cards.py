@@ -86,19 +86,23 @@ def write_card(
 
 # ------------------------------------------------------------------------------------------------ the evaluation
 
+ERRORS = "Mean squared error of x̂0"  # by log-SNR: the training writes them, the evaluation measures them once more
+FIRST_ERRORS = re.compile(rf"^{ERRORS} .*\n\n(\|.*\n)+\n", re.MULTILINE)
+
 
 def evaluation_tables(results: dict) -> list[Report]:
     """What `playground.evaluate` measured as tables, for the terminal and for the card alike."""
     found = []
     how = f"{results['sampler']}, {results['steps']} steps, guidance scale {results['guidance_scale']:g}"
     if errors := results.get("denoising_error"):
-        found.append(Report("Mean squared error of x̂0", [f"at log-SNR {level}" for level in errors]))
+        found.append(Report(ERRORS, [f"at log-SNR {level}" for level in errors]))
         found[-1].add("held-out pictures", *(f"{error:.4f}" for error in errors.values()))
         found[-1].note(f"Of {results['held_out']} pictures; pixels in [−1, 1].")
     if retrieval := results.get("retrieval"):
         report = Report("Is the real picture of its prompt the nearest?", ["nearest", "among the nearest 5"])
         titles = {
             "generated": "generated",
+            "seen": "generated, for prompts and styles that were seen in training",
             "other_styles": "real pictures of the same prompt in other styles, for comparison",
             "chance": "by chance",
         }
@@ -106,12 +110,15 @@ def evaluation_tables(results: dict) -> list[Report]:
             report.add(titles[name], *(_percent(share) for share in retrieval[name].values()))
         report.note(
             f"Pictures for {retrieval['pictures']} held-out prompts and styles ({how}), each compared with all "
-            "held-out pictures of its style by 8 × 8 colours and 4 × 4 histograms of oriented gradients."
+            "held-out pictures of its style by 8 × 8 colours and 4 × 4 histograms of oriented gradients; those for "
+            "seen ones with as many pictures of the training, drawn at random."
         )
         found.append(report)
     if copying := results.get("copying"):
         report = Report("Does it copy?", ["median distance", f"nearer than {copying['near']:.3f}"])
         report.add("generated", f"{copying['generated']:.3f}", _percent(copying["closer"]))
+        if seen := copying.get("seen"):
+            report.add("generated, prompts and styles seen", f"{seen['generated']:.3f}", _percent(seen["closer"]))
         report.add("real, held out", f"{copying['held_out']:.3f}", _percent(0.05))
         report.note(
             f"To the nearest of {results['training']:,} training pictures, in the same features, from "
@@ -171,6 +178,8 @@ def with_evaluation(card: str, reports: Sequence[Report], skipped: Sequence[str]
         parts += [f"### {report.name}", table, " ".join(report.notes)]
     parts += [*skipped, "![one picture for each of some prompts, all from one seed](sheet.png)"]
     section = "\n\n".join(parts) + "\n"
+    if any(report.name == ERRORS for report in reports):
+        card = FIRST_ERRORS.sub("", card)
     # Up to the next heading of its own rank or a higher one.
     found = re.search(r"^## Evaluation *\n.*?(?=^##? |\Z)", card, re.MULTILINE | re.DOTALL)
     if not found:

@@ -23,6 +23,7 @@ from torch import Tensor
 from . import quality
 from .cards import contact_sheet, evaluation_tables, with_evaluation
 from .checkpoints import FOLDER, Checkpoint, load, locate
+from .conditioning import Condition
 from .data import PictureSet, held_out, read_pictures
 from .denoiser import Denoiser, UNetDenoiser
 from .errors import UserError
@@ -74,25 +75,37 @@ class Evaluation:
         errors = quality.denoising_error(self.denoise, self.pictures[1].x0(), self.conditions)
         self.results["denoising_error"] = {f"{level:g}": error for level, error in errors.items()}
 
+    def drawn(self, conditions: Sequence[Condition], label: str) -> Tensor:
+        """(N, F): features of one picture for each condition, the kth from seed k."""
+        seeds = range(len(conditions))
+        return quality.features(
+            quality.generate(self.denoise, conditions, seeds, SAMPLER, STEPS, self.args.guidance, label)[0]
+        )
+
     def likeness(self) -> None:
-        """Retrieval and copying, of one picture for each held-out prompt and style."""
+        """Retrieval and copying, of one picture for each held-out prompt and style, and for as many of the training."""
         training, held = self.pictures
         asked = self.order[: self.args.prompted]
-        made, _ = quality.generate(
-            self.denoise, [self.conditions[k] for k in asked], asked, SAMPLER, STEPS, self.args.guidance, "prompts"
-        )
-        made = quality.features(made)
+        made = self.drawn([self.conditions[k] for k in asked], "prompts held out")
         self.results["copying"] = quality.copying(made, self.held, self.training) | {"pictures": len(made)}
         if not any(condition.words for condition in self.conditions):
             self.skipped.append("Retrieval needs a model that takes prompts, and pictures with captions.")
             return
-        found = {"generated": (made, asked)}
+        # Of the training as many as were held out, and of the same kind.
+        usual = (training.weights >= 1).nonzero()[:, 0].tolist()
+        chosen = random.Random(0).sample(usual, min(len(held), len(usual)))
+        seen, there = training.subset(chosen), list(range(len(chosen)))[: len(asked)]
+        again = [self.checkpoint.parse(seen.texts[k], seen.styles[k] or None)[0] for k in there]
+        remade = self.drawn(again, "prompts seen")
+        copies = quality.copying(remade, self.held, self.training)
+        self.results["copying"]["seen"] = {key: copies[key] for key in ("generated", "closer")}
+        found = {"generated": (made, asked, held, self.held), "seen": (remade, there, seen, self.training[chosen])}
         pairs, others = quality.other_styles(held, training)
         if pairs:
-            found["other_styles"] = (self.training[others], pairs)
+            found["other_styles"] = (self.training[others], pairs, held, self.held)
         self.results["retrieval"] = retrieval = {"pictures": len(asked)}
-        for name, (queries, wanted) in found.items():
-            ranks = quality.ranks(queries, wanted, held, self.held)
+        for name, among in found.items():
+            ranks = quality.ranks(*among)
             retrieval[name] = {f"top_{n}": quality.share_within(ranks, n) for n in (1, 5)}
         retrieval["chance"] = {f"top_{n}": quality.chance(asked, held, n) for n in (1, 5)}
 

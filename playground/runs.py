@@ -93,7 +93,8 @@ def lane_for(
     start: Tensor | None = None,
     noise: Noise | None = None,
 ) -> Lane:
-    """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults).
+    """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing
+    schedule is the model's own).
 
     start: a picture (1, C, H, W) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
     noise: stands in for the seed's.
@@ -111,6 +112,8 @@ def lane_for(
     if not engine.checkpoint.conditional:
         used |= {"prompt": "", "guidance_scale": 1.0}
     own = engine.checkpoint.schedule
+    if values.get("schedule") is None and own.name in SCHEDULES:
+        used["schedule"] = own.name
     bends = knobs_of(SCHEDULES, used["schedule"], values)
     used |= knobs | {"checkpoint": engine.checkpoint.name}
     schedule = None

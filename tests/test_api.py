@@ -41,9 +41,9 @@ def draw(
     return pictures, used | {"size": image and list(image.size)}
 
 
-def numbers(seed: int | None = None):
+def numbers(seed: int | None = None, schedule: str | None = None):
     yield {"half": True}
-    yield {"seed": seed}
+    yield {"seed": seed, "schedule": schedule}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,13 @@ def test_files_go_in_and_come_out(client, tmp_path):
 
 def test_the_last_value_of_a_generator_counts(client):
     pictures, used = client.predict(seed=3, api_name="/numbers")
-    assert not pictures and used == {"seed": 3}
+    assert not pictures and used == {"seed": 3, "schedule": None}  # which is the model's own
+
+
+def test_a_schedule_that_is_given_is_checked(client):
+    assert client.predict(schedule="linear", api_name="/numbers")[1]["schedule"] == "linear"
+    with pytest.raises(AppError, match="Schedule"):
+        client.predict(schedule="steep", api_name="/numbers")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from playground import evaluate, quality
-from playground.cards import contact_sheet, evaluation_tables, with_evaluation
+from playground.cards import ERRORS, TEMPLATE, contact_sheet, evaluation_tables, with_evaluation
 from playground.checkpoints import Checkpoint, load
 from playground.conditioning import Condition
 from playground.data import PictureSet, held_out, read_pictures
@@ -139,9 +139,10 @@ def test_a_model_that_draws_what_it_is_asked_for():
     made = measured(pictures, Exact(known=known), lambda text, style: Condition((text,), style))
     made.likeness()
     retrieval, copying = made.results["retrieval"], made.results["copying"]
-    assert retrieval["generated"] == {"top_1": 1.0, "top_5": 1.0}
+    assert retrieval["generated"] == retrieval["seen"] == {"top_1": 1.0, "top_5": 1.0}
     assert retrieval["other_styles"]["top_1"] > 0.7 > retrieval["chance"]["top_1"]
     assert copying["generated"] == pytest.approx(copying["held_out"], abs=1e-3)
+    assert copying["seen"]["generated"] < 1e-3 and copying["seen"]["closer"] == 1.0  # those it does give back
 
 
 def test_a_model_that_copies_is_found_out():
@@ -203,6 +204,15 @@ def test_the_section_of_a_card_is_replaced_and_nothing_else():
     assert other.startswith(card) and other.endswith("\n\n## After\n\nMore.\n") and "ddim" not in other
     assert with_evaluation(other, reports, ["Skipped it."]) == more
     assert other.count("## Evaluation\n") == 1
+
+
+def test_the_errors_stand_on_a_card_once():
+    card = with_evaluation(TEMPLATE, evaluation_tables(RESULTS), [])
+    assert TEMPLATE.count(ERRORS) == card.count(ERRORS) == 1 and "### " + ERRORS in card
+    gone = [line for line in TEMPLATE.splitlines() if line not in card.splitlines()]
+    assert gone[0].startswith(ERRORS) and gone[1:] == ["| log-SNR | {levels} |", "|---|{rule}|", "| error | {errors} |"]
+    untouched = with_evaluation(TEMPLATE, evaluation_tables(RESULTS | {"denoising_error": None}), [])
+    assert untouched.startswith(TEMPLATE)
 
 
 def test_contact_sheet_shows_each_picture_over_its_label():

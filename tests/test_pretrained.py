@@ -165,8 +165,12 @@ def test_pages_settings_say_nothing_of_prompts(offered):
     assert (lane.settings["prompt"], lane.settings["style"], lane.settings["guidance_scale"]) == ("", "", 1)
     assert (lane.settings["checkpoint"], lane.rows, lane.unknown) == (offered, 1, ())
     assert lane.file == "seed-5_ddpm-3.png"
-    own = runs.lane_for(network, {"schedule": "linear", "steps": 3})
-    assert [level.t for level in own.job.recipe[2]] == [1000, 667, 333, 0]  # its own: no other clock
+    for values in ({"schedule": "linear"}, {}, {"schedule": None}):  # its own: no other clock
+        own = runs.lane_for(network, {"steps": 3} | values)
+        assert [level.t for level in own.job.recipe[2]] == [1000, 667, 333, 0]
+        assert own.settings["schedule"] == "linear"
+    other = runs.lane_for(network, {"schedule": "cosine", "steps": 3})
+    assert [level.t for level in other.job.recipe[2]] != [1000, 667, 333, 0]
 
 
 def test_a_list_of_betas_is_always_sampled_on_its_own(folder, monkeypatch):
