@@ -33,7 +33,7 @@
     values: {}, // what was set, by a link or a person
     tab: null,
     pending: new Map(), // name → value on its way to the controls
-    sent: new Map(), // name → [[value, when]] lately sent to controls, whose echoes are stale
+    sent: new Map(), // index of a control → [[value, when]] lately sent to it: their echoes are no person's doing
     patches: new Map(), // index of a control → other properties on their way to it
     firm: {}, // what was restored last, and stays so until a person touches the page
     ask: null, // makes Gradio call `take`
@@ -62,14 +62,23 @@
     following = following || setTimeout(() => ((following = null), state.ask && state.ask()), 60);
   }
 
-  function remember(name, value) {
-    const now = Date.now();
-    const list = (state.sent.get(name) || []).filter(([, when]) => now - when < 3000).slice(-100);
-    list.push([known(value), now]);
-    state.sent.set(name, list);
+  /** `value` is on its way to all controls of that name, but for `from`, where it comes from. */
+  function remember(name, value, from) {
+    state.controls.forEach((control, index) => {
+      if (control.name !== name || index === from) return;
+      const list = (state.sent.get(index) || []).slice(-100);
+      list.push([known(value), Date.now()]);
+      state.sent.set(index, list);
+    });
   }
-  const stale = (name, value) =>
-    (state.sent.get(name) || []).some(([sent, when]) => sent === known(value) && Date.now() - when < 3000);
+  /** Whether a control only says what was sent to it. What was sent before that has been overtaken; and after a change of
+   *  a person's own nothing sent earlier can come. */
+  function echo(index, value) {
+    const list = (state.sent.get(index) || []).filter(([, when]) => Date.now() - when < 3000);
+    const place = list.findIndex(([sent]) => sent === known(value));
+    state.sent.set(index, place < 0 ? [] : list.slice(place + 1));
+    return place >= 0;
+  }
 
   function tell(name, value, source) {
     root.dispatchEvent(new CustomEvent("lab:set", { detail: { name, value, source } }));
@@ -104,15 +113,16 @@
     changed(index, value) {
       const { name, value: start } = state.controls[index];
       const now = name in state.values ? state.values[name] : start;
+      const echoed = echo(index, value);
       if (known(now) === known(value) || state.pending.has(name)) return null;
       if (name in state.firm) {
         state.pending.set(name, state.firm[name]);
         follow();
         return null;
       }
-      if (stale(name, value)) return null;
+      if (echoed) return null;
       state.values[name] = value;
-      remember(name, value);
+      remember(name, value, index);
       write();
       tell(name, value, "control");
       return { value };

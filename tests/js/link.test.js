@@ -31,6 +31,30 @@ test("a control's change is told once, and its echoes are not", () => {
   assert.deepStrictEqual(told.slice(-2), ["seed=1", "seed=12"]);
 });
 
+test("a person may go back to a value at once, in whichever tab", () => {
+  fresh([{ tab: "a", name: "seed", value: 7 }, { tab: "b", name: "seed", value: 7 }]);
+  settings.put("seed", 9);
+  settings.take();
+  assert.strictEqual(settings.changed(0, 9), null); // both have it now
+  assert.strictEqual(settings.changed(1, 9), null);
+  assert.deepStrictEqual(settings.changed(0, 4), { value: 4 });
+  assert.deepStrictEqual(settings.changed(0, 9), { value: 9 }); // what the link had asked for
+  assert.deepStrictEqual(settings.changed(0, 4), { value: 4 });
+  assert.strictEqual(settings.changed(1, 4), null); // the namesake, two of three at once
+  assert.strictEqual(settings.changed(1, 4), null);
+  assert.deepStrictEqual(settings.changed(1, 9), { value: 9 });
+  assert.strictEqual(settings.changed(0, 9), null);
+  assert.strictEqual(settings.state.values.seed, 9);
+});
+
+test("a control that had the value already and so said nothing does not make its next change an echo", () => {
+  fresh([{ tab: "a", name: "seed", value: 7 }]);
+  settings.put("seed", 9);
+  settings.take();
+  assert.deepStrictEqual(settings.changed(0, 4), { value: 4 });
+  assert.deepStrictEqual(settings.changed(0, 9), { value: 9 });
+});
+
 test("what was set from outside reaches the controls of that name, and theirs only", () => {
   fresh([{ tab: "a", name: "seed", value: 7 }, { tab: "a", name: "eta", value: 0 }]);
   settings.put("seed", 9);
