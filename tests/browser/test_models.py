@@ -112,8 +112,10 @@ def test_a_model_that_a_training_has_written_meanwhile_is_there_after_a_reload(p
     choose(page, "generate", "wordless")
     expect(page.locator("#generate-prompt")).to_be_hidden()
     choose(page, "generate", "later")
-    expect(page.locator("#generate-prompt")).to_be_visible()  # what is below it moves until then
-    page.get_by_role("button", name="Generate", exact=True).click()
+    for part in SPOKEN:
+        expect(page.locator(part)).to_be_visible()
+    expect(page.locator("#generate-schedule input")).to_have_value("cosine")
+    page.get_by_role("button", name="Generate", exact=True).press("Enter")  # wherever it has moved to by now
     expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
     shutil.rmtree(models / "later")
 
