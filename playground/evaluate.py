@@ -214,7 +214,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS), metavar="NAME",
                         help=f"of {', '.join(SAMPLERS)} (all)")  # fmt: skip
     parser.add_argument("--steps", nargs="+", type=count, default=[5, 10, 20, 50, 250], help="(5 10 20 50 250)")
-    parser.add_argument("--guidance", type=float, default=3.0, help="scale, for prompts and the sheet (%(default)s)")
+    parser.add_argument("--guidance", type=float, default=2.0, help="scale, for prompts and the sheet (%(default)s)")
     parser.add_argument("--prompts", type=Path, metavar="FILE", help="for the sheet, one a line (64 well-known ones)")
     parser.add_argument("--style", help="of all the sheet's pictures (the styles in turn)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a PNG of the prompts' pictures there")

@@ -70,7 +70,7 @@ ROWS = (
     Setting("steps", "int", 20, 1, 1000, 1, tabs=SAMPLING_TABS, label="Steps"),
     Setting("spacing", "choice", "trailing", choices=tuple(SPACINGS), tabs=SAMPLING_TABS,
             label="Spacing of the steps"),
-    Setting("guidance_scale", "float", 3.0, 0.0, 20.0, 0.1, tabs=SPOKEN, label="Guidance scale",
+    Setting("guidance_scale", "float", 2.0, 0.0, 20.0, 0.1, tabs=SPOKEN, label="Guidance scale",
             help="1 is the plain conditional model, 0 the unconditional one."),
     Setting("strength", "float", 0.6, 0.0, 1.0, 0.01, tabs=("denoise", "generate"), label="Strength",
             help="How far towards noise the picture is taken before it is denoised."),

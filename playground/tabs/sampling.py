@@ -24,7 +24,7 @@ from playground.widgets.receipt import ReceiptCorner
 from playground.words import _, say
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
-EXAMPLES = ("red heart", "cat face", "grinning face", "soccer ball", "cookie", "lion", "alarm clock")
+EXAMPLES = ("red heart", "lion", "watermelon", "guitar", "sunflower", "rocket", "cat face", "grinning face")
 LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
 SIGNS = {"beta_tilde": "β̃", "beta": "β"}
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
