@@ -82,7 +82,7 @@ class Trainer:
             device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         )
         self.words = [self.net.parse(text)[0].words for text in self.training.texts]
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.loss = 0, 0.0, math.nan  # the loss: a running mean
 
     def begin_with(self, start: Checkpoint) -> None:
         """Takes over its weights; a net from before there were sketches gets one, which changes nothing at first."""
@@ -160,14 +160,7 @@ class Trainer:
         return loss
 
     def backward(
-        self,
-        twin: int,
-        x0: Tensor,
-        eps: Tensor,
-        t: Tensor,
-        conditions: Sequence[Condition],
-        captions: Sequence[tuple[Tensor, Condition]],
-        batch: int,
+        self, twin: int, x0: Tensor, eps: Tensor, t: Tensor, conditions: Sequence[Condition], captions: list, batch: int
     ) -> float:
         """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
         net, forward = self.twins[twin], self.forwards[twin]
@@ -207,7 +200,7 @@ class Trainer:
             for optimiser in self.optimisers:
                 tensors |= {f"moment.{k}.{name}": v for k, v in optimiser.state.get(weight, {}).items()}
         tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        about = {"step": self.step, "seconds": self.seconds, "recipe": asdict(self.recipe)}
+        about = {"step": self.step, "seconds": self.seconds, "loss": self.loss, "recipe": asdict(self.recipe)}
         partial = path.with_suffix(".partial")
         save_file(tensors, partial, metadata={"about": json.dumps(about)})
         os.replace(partial, path)
@@ -232,7 +225,7 @@ class Trainer:
                     value = torch.empty_like(weights[name]).copy_(value)
                 owner = next(o for o in self.optimisers if any(w is weights[name] for w in o.param_groups[0]["params"]))
                 owner.state[weights[name]][kind] = value
-        self.step, self.seconds = about["step"], about["seconds"]
+        self.step, self.seconds, self.loss = about["step"], about["seconds"], about.get("loss", math.nan)
 
     def errors(self) -> dict[float, float]:
         """Denoising error on the held-out pictures; see quality.denoising_error."""
@@ -265,18 +258,18 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
     if state.exists():
         trainer.resume(state)
         print(f"going on from step {trainer.step}, {trainer.images} images")
-    loss_mean, saved, looked = math.nan, time.monotonic(), time.monotonic()
+    saved, looked = time.monotonic(), time.monotonic()
     bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
 
     def look(final: bool) -> None:
         """Held-out errors to the log, a grid of samples, and the checkpoint with its card as of now."""
         errors = trainer.errors()
         line = {"step": trainer.step, "images": trainer.images, "minutes": round(trainer.seconds / 60, 1)}
-        line |= {"loss": round(loss_mean, 5), "error": {f"{k:g}": round(v, 5) for k, v in errors.items()}}
+        line |= {"loss": round(trainer.loss, 5), "error": {f"{k:g}": round(v, 5) for k, v in errors.items()}}
         with open(runs / "log.jsonl", "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         (runs / f"samples-{trainer.step:07d}.png").write_bytes(to_png(trainer.sample_grid()))
-        trainer.mean.save(out, write_card(trainer, out.name, data, loss_mean, errors, final))
+        trainer.mean.save(out, write_card(trainer, out.name, data, trainer.loss, errors, final))
         bar.write(json.dumps(line))
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -284,10 +277,10 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
         while (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
             start = time.monotonic()
             loss = trainer.train_step(progress)
-            loss_mean = loss if math.isnan(loss_mean) else loss_mean + 0.01 * (loss - loss_mean)
+            trainer.loss = loss if math.isnan(trainer.loss) else trainer.loss + 0.01 * (loss - trainer.loss)
             trainer.seconds += time.monotonic() - start
             bar.update(trainer.recipe.batch)
-            bar.set_postfix(loss=f"{loss_mean:.4f}", refresh=False)
+            bar.set_postfix(loss=f"{trainer.loss:.4f}", refresh=False)
             if not math.isfinite(loss):
                 raise UserError("The loss is no longer a number at step {step}; try a smaller --lr.", step=trainer.step)
             if time.monotonic() - saved > 120:
