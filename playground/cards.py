@@ -57,7 +57,7 @@ def write_card(
     asked = "It takes no prompt."
     if net.conditional:
         asked = f"It takes a prompt of {len(net.vocabulary)} words and a style: {', '.join(net.styles) or 'none'}."
-    shown = ("optimiser", "batch", "lr", "dims", "attention", "patch", "sketch", "sketch_batch", "ema")
+    shown = ("optimiser", "batch", "lr", "dims", "attention", "patch", "sketch", "sketch_batch", "sketch_dropout", "ema")
     shown += ("drop_words", "drop_prompt", "drop_style", "flip")
     return TEMPLATE.format(
         name=name,

@@ -118,6 +118,18 @@ class Sketch(nn.Sequential):
             nn.Unflatten(1, (channels, self.SIDE, self.SIDE)),
         )
 
+    def forward(self, condition: Tensor, masks: Tensor | None = None) -> Tensor:
+        """masks: (B, 2, width), in training, what dropout (Srivastava et al. 2014) leaves of either hidden layer.
+
+        They come from without, so that who trains can draw them from a seed.
+        """
+        h, hidden = condition, iter(() if masks is None else masks.unbind(1))
+        for layer in self:
+            h = layer(h)
+            if masks is not None and isinstance(layer, nn.SiLU):
+                h = h * next(hidden)
+        return h  # (B, C, 16, 16)
+
     @classmethod
     def of(cls, x0: Tensor) -> Tensor:
         """What it should have drawn: (B, C, H, W) → (B, C, 16, 16). Trained on the squared error, it draws the mean."""
@@ -199,9 +211,12 @@ class UNet(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, t: Tensor, condition: Tensor | None = None, sketch: Tensor | None = None
+    ) -> Tensor:
         """x: (B, C, H, W) in about [−1, 1], with self_condition (B, 2C, H, W), the second half zeros where there is no
-        estimate yet; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None. Returns (B, C, H, W).
+        estimate yet; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None; sketch: (B, C, 16, 16),
+        if it has been drawn from the condition already. Returns (B, C, H, W).
 
         Raises:
             ValueError: height or width is not divisible by `self.multiple`.
@@ -218,7 +233,8 @@ class UNet(nn.Module):
         x = rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=self.patch, q=self.patch)
         x = self.stem(x)  # (B, dims[0], H/patch, W/patch)
         if self.sketch is not None and condition is not None:
-            x = x + self.stem_sketch(F.adaptive_avg_pool2d(self.sketch(condition), x.shape[-2:]))
+            sketch = self.sketch(condition) if sketch is None else sketch
+            x = x + self.stem_sketch(F.adaptive_avg_pool2d(sketch, x.shape[-2:]))
 
         skips = []
         for stages, shrink in self.down:

@@ -10,12 +10,14 @@ import torch
 from PIL import Image
 
 from playground import train
+from playground import trainer as training
 from playground.checkpoints import load
 from playground.data import read_pictures
 from playground.errors import UserError
 from playground.predictions import Prediction, q_sample
+from playground.recipe import Recipe
 from playground.schedules import SCHEDULES
-from playground.train import Recipe, Trainer
+from playground.trainer import Trainer
 from playground.unet import Sketch
 
 TINY = dict(size=8, dims=(32,), attention=(0,), batch=8, held_out=4, warmup=2, lr=3e-3, sketch=32, sketch_batch=8)
@@ -64,7 +66,7 @@ def test_a_perfect_net_has_no_loss(data, kind):
     x = q_sample(x0.double(), levels, eps.double())
     seen = {}
 
-    def forward(given, times, condition):
+    def forward(given, times, condition, sketch):
         seen.update(x=given, t=times)
         target = {"eps": eps, "x0": x0, "v": Prediction(x0.double(), eps.double(), levels).v.float()}[kind]
         return target + 0 * run.net.model.head.weight.sum()  # so that there is something to differentiate
@@ -86,13 +88,24 @@ def test_every_batch_is_a_function_of_seed_and_step(data):
 
 def test_captions_for_the_sketch_are_others_than_those_of_the_batch(data):
     run = trainer(data, sketch_batch=2000, drop_words=0.0, drop_prompt=0.25, drop_style=0.4)
-    first = run.captions()
-    assert len(first) == 2000 and all(torch.equal(a[0], b[0]) for a, b in zip(first, run.captions(), strict=True))
-    assert sum(not condition.words for _, condition in first) / 2000 == pytest.approx(0.25, abs=0.04)
-    assert [condition for _, condition in first[:8]] != run.batch()[3]
+    first, conditions = run.captions()
+    assert len(first) == 2000 and torch.equal(first, run.captions()[0])
+    assert sum(not condition.words for condition in conditions) / 2000 == pytest.approx(0.25, abs=0.04)
+    assert conditions[:8] != run.batch()[3]
     run.step += 1
-    assert any(not torch.equal(a[0], b[0]) for a, b in zip(first, run.captions(), strict=True))
-    assert trainer(data, sketch=0).captions() == trainer(data, sketch_batch=0).captions() == []
+    assert not torch.equal(first, run.captions()[0])
+    assert not trainer(data, sketch=0).captions()[1] and not trainer(data, sketch_batch=0).captions()[1]
+
+
+def test_dropout_is_a_function_of_seed_and_step_and_keeps_the_mean(data):
+    run = trainer(data, sketch_batch=2000, sketch_dropout=0.3)
+    masks = run.masks()
+    assert masks.shape == (2008, 2, 32) and torch.equal(masks, run.masks())
+    assert (masks == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert masks.mean().item() == pytest.approx(1.0, abs=0.02)
+    run.step += 1
+    assert not torch.equal(masks, run.masks())
+    assert trainer(data, sketch_dropout=0.0).masks() is trainer(data, sketch=0).masks() is None
 
 
 def test_the_sketch_becomes_the_picture_where_the_condition_tells_it(data):
@@ -198,14 +211,14 @@ def test_estimate_for_self_conditioning_is_x0(data):
         x = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
         truth = {"eps": eps, "x0": x0, "v": alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x0}[kind]
         levels = [schedule.level(step) for step in t.tolist()]
-        guess = run.estimate_x0(lambda *_, truth=truth: truth, x, t, None, levels)
+        guess = run.estimate_x0(lambda _, truth=truth: truth, x, levels)
         torch.testing.assert_close(guess, x0, atol=1e-3, rtol=0)
 
 
 def test_shares_of_a_batch_make_the_gradient_of_the_whole(data, monkeypatch):
     runs = []
     for cores in (1, 3):
-        monkeypatch.setattr(train, "threads", lambda cores=cores: cores)
+        monkeypatch.setattr(training, "threads", lambda cores=cores: cores)
         runs.append(trainer(data, optimiser="adamw"))
         assert len(runs[-1].twins) == cores
         losses = [runs[-1].train_step(0.0) for _ in range(2)]
@@ -238,3 +251,23 @@ def test_a_net_from_before_there_were_sketches_gets_one(data, tmp_path):
     outputs = [net.model(x, t, net.encode(conditions)) for net in (begun, second.net.eval())]
     torch.testing.assert_close(*outputs)
     assert second.net.model.sketch is not None
+
+
+def test_a_sketch_is_widened_without_drawing_anything_else(data, tmp_path):
+    first = trainer(data, sketch=16)
+    for _ in range(5):
+        first.train_step(0.0)
+    first.net.save(tmp_path / "begun", "")
+    begun = load(tmp_path / "begun")
+    second = Trainer(Recipe(**TINY), read_pictures(data, 8), torch.device("cpu"), start=begun)
+    conditions = second.batch()[3]
+    sketches = [net.model.sketch(net.encode(conditions)) for net in (begun, second.net)]
+    assert [net.model.sketch[0].out_features for net in (begun, second.net)] == [16, 32]
+    torch.testing.assert_close(*sketches)
+    before = second.net.model.sketch[4].weight.detach().clone()
+    second.train_step(0.0)
+    assert (second.net.model.sketch[4].weight - before)[:, 16:].abs().min() > 0  # the new units learn
+    second.net.save(tmp_path / "wide", "")
+    with pytest.raises(UserError, match="another net"):
+        narrow = Recipe(**TINY | {"sketch": 16})
+        Trainer(narrow, read_pictures(data, 8), torch.device("cpu"), start=load(tmp_path / "wide"))
