@@ -57,8 +57,8 @@ def write_card(
     asked = "It takes no prompt."
     if net.conditional:
         asked = f"It takes a prompt of {len(net.vocabulary)} words and a style: {', '.join(net.styles) or 'none'}."
-    shown = ("optimiser", "batch", "lr", "dims", "attention", "patch", "sketch", "sketch_batch", "sketch_dropout", "ema")
-    shown += ("drop_words", "drop_prompt", "drop_style", "flip")
+    shown = ("optimiser", "batch", "lr", "dims", "attention", "patch", "sketch", "sketch_batch", "sketch_dropout")
+    shown += ("ema", "drop_words", "drop_prompt", "drop_style", "flip")
     return TEMPLATE.format(
         name=name,
         asked=asked,

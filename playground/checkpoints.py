@@ -194,11 +194,8 @@ def locate(name: str | Path) -> Path:
         UserError: there is none.
     """
     name = str(name)
-    if name in _offered:
-        return _offered[name]
-    for folder in (FOLDER / name, Path(name).expanduser()):
-        if name and folder.is_dir():
-            return folder
+    if (folder := _here(name)) is not None:
+        return folder
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise UserError(
             "There is no checkpoint “{name}”. There are: {names}.",
@@ -213,6 +210,18 @@ def locate(name: str | Path) -> Path:
             name=name,
             reason=type(error).__name__,
         ) from error
+
+
+def _here(name: str) -> Path | None:
+    folders = (_offered.get(name), FOLDER / name, Path(name).expanduser())
+    return next((folder for folder in folders if name and folder is not None and folder.is_dir()), None)
+
+
+def written(name: str) -> int:
+    """When the weights of a checkpoint were last written, in ns; 0 for those that are not in a folder here."""
+    folder = _here(name)
+    files = folder.rglob("*.safetensors") if folder else ()
+    return max((file.stat().st_mtime_ns for file in files), default=0)
 
 
 def _called(folder: Path) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 
 from . import zerogpu
-from .checkpoints import load
+from .checkpoints import load, written
 from .denoiser import UNetDenoiser
 from .errors import UserError
 from .jobs import Job, job_for
@@ -275,29 +275,58 @@ def _sentence(error: Exception) -> UserError:
 
 # ------------------------------------------------------------------ one engine for all
 
-_engines: dict[tuple[str, str], Engine] = {}
+_engines: dict[tuple[str, str], tuple[Engine, int]] = {}  # each with the time at which its weights were written
 _loading = threading.Lock()
+GRACE = 10  # seconds in which who has just been given an engine begins a run
 
 
 def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
-    """The process's one engine for a checkpoint on a device. Raises UserError where either is missing."""
+    """The process's one engine for a checkpoint on a device. Weights that a training has written anew are read anew;
+    runs that have begun end with those they began with.
+
+    Raises:
+        UserError: the checkpoint or the device is missing.
+    """
     borrowed = zerogpu.present() and device != "cpu"
     key = (str(name), "zerogpu" if borrowed else str(choose_device(device)))
     with _loading:
-        if key not in _engines:
-            checkpoint = load(name)
-            rows = max(2, min(32, 32 * SMALL**2 // checkpoint.size**2))  # a guided picture takes two
-            warm = checkpoint.size <= SMALL
-            engine = Engine(checkpoint, "cpu" if borrowed else key[1], max_batch=rows, warm=warm)
-            _engines[key] = zerogpu.Borrowing(engine, str(name)) if borrowed else engine
-        return _engines[key]
+        engine, since = _engines.get(key, (None, 0))
+        if engine is not None and since == written(key[0]):
+            return engine
+        try:
+            fresh = _open(*key)
+        except UserError:
+            if engine is None:
+                raise
+            return engine  # the new weights are not all there yet
+        if engine is not None:
+            threading.Thread(target=_retire, args=(engine,), daemon=True).start()
+        return fresh
+
+
+def _open(name: str, device: str) -> Engine:
+    since = written(name)
+    checkpoint = load(name)
+    rows = max(2, min(32, 32 * SMALL**2 // checkpoint.size**2))  # a guided picture takes two
+    borrowed = device == "zerogpu"
+    engine = Engine(checkpoint, "cpu" if borrowed else device, max_batch=rows, warm=checkpoint.size <= SMALL)
+    engine = zerogpu.Borrowing(engine, name) if borrowed else engine
+    _engines[name, device] = engine, since
+    return engine
+
+
+def _retire(engine: Engine) -> None:
+    time.sleep(GRACE)
+    while engine.stats()["live"]:
+        time.sleep(1)
+    engine.close()
 
 
 @atexit.register
 def close_engines() -> None:
     """Ends every engine of the process, so that no thread is inside the network when the interpreter goes."""
     while _engines:
-        _engines.popitem()[1].close()
+        _engines.popitem()[1][0].close()
 
 
 def timing(device: str = "auto", name: str = "emoji-32", steps: int = 40) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import threading
 import time
 
@@ -361,3 +362,38 @@ def test_there_is_one_engine_per_checkpoint_and_device(tiny_checkpoint, monkeypa
         get_engine("nowhere")
     module.close_engines()
     assert not any(thread.is_alive() for thread in found[0]._threads)
+
+
+def test_weights_written_anew_are_read_anew_and_a_run_ends_with_its_own(tiny_checkpoint, tmp_path, monkeypatch):
+    from playground import engine as module
+
+    monkeypatch.setattr(module, "_engines", {})
+    monkeypatch.setattr(module, "GRACE", 0)
+    monkeypatch.setattr(module.UNetDenoiser, "speed_up", lambda self: None)
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "mine")
+
+    def picture(engine):
+        return list(engine.run([job_for(engine, steps=4, seed=3)]))[-1].final
+
+    first = get_engine(str(folder))
+    before = picture(first)
+    going = first.run([job_for(first, steps=40, seed=3)])
+    next(going)
+    other = load(folder)
+    torch.nn.init.normal_(other.model.head.weight)
+    other.save(folder, "")
+    second = get_engine(str(folder))
+    assert second is not first and get_engine(str(folder)) is second
+    after = picture(second)
+    assert not torch.equal(after, before)
+    assert len(list(going)) == 39  # one was read above
+    until(lambda: not any(thread.is_alive() for thread in first._threads))
+
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:1000])  # somebody is copying
+    assert get_engine(str(folder)) is second and torch.equal(picture(second), after)
+    weights.write_bytes(whole)
+    third = get_engine(str(folder))
+    assert third is not second and torch.equal(picture(third), after)
+    module.close_engines()
