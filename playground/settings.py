@@ -4,7 +4,8 @@ From `DEFAULTS` come the controls and their limits, the validation of the API, t
 reset button. Settings are page-wide: `seed` in one tab is `seed` in all of them.
 
 The knobs of schedules and samplers are rows of the same table, made from their registries. Their default is
-None, "whatever this method itself uses", because two methods may share a knob's name and not its default.
+None, "whatever this method itself uses", because two methods may share a knob's name and not its default. Where
+schedules stand side by side each has rows of its own (`cosine_offset`).
 """
 
 from __future__ import annotations
@@ -96,6 +97,13 @@ def _with_knobs(rows: Iterable[Setting]) -> dict[str, Setting]:
                     row = replace(row, low=min(row.low, knob.low), high=max(row.high, knob.high))
                 row = replace(row, choices=tuple(dict.fromkeys(row.choices + tuple(knob.choices or ()))))
                 table[knob.name] = replace(row, methods=(*row.methods, method))
+    # Side by side, every schedule has its knobs to itself, though another may have one of that name.
+    for method, entry in SCHEDULES.items():
+        for knob in entry.knobs:
+            if knob.name not in (row.name for row in rows):
+                name, label = f"{method}_{knob.name}", f"{entry.title}: {knob.label}"
+                table[name] = Setting(name, "float", knob.default, knob.low, knob.high, knob.step, (),
+                                      ("schedules",), label)  # fmt: skip
     return table
 
 

@@ -16,7 +16,8 @@ from playground.settings import DEFAULTS
 from playground.words import TRANSLATIONS, _, i18n, language, say
 
 ROOT = Path(__file__).parent.parent
-COMMAND_LINE = {"train.py", "evaluate.py", "bench.py", "cards.py", "data.py"}  # their sentences are for a terminal
+# Their sentences are for a terminal.
+COMMAND_LINE = {"train.py", "trainer.py", "evaluate.py", "bench.py", "cards.py", "data.py"}
 SPOKEN = {"_", "say", "UserError"}
 VISIBLE = {"label", "info", "placeholder", "title", "alt_text", "submit_btn", "stop_btn"}
 

@@ -57,7 +57,7 @@ def build(page) -> None:
                         if name == DRAWN:
                             points = control("points", TAB)
                         else:
-                            sliders += [knob_slider(name, knob) for knob in kind.knobs]
+                            sliders += [control(f"{name}_{knob.name}", TAB) for knob in kind.knobs]
 
     def redraw(names, T, zero, points, *values) -> dict:
         bends: dict[str, dict] = {}
@@ -80,13 +80,6 @@ def build(page) -> None:
     upload.upload(lambda: None, None, named, **QUIET)
     named.input(lambda: None, None, upload, **QUIET)
     endpoint(curves_endpoint, "schedule_curves")
-
-
-def knob_slider(name: str, knob) -> gr.Slider:
-    """A knob of one schedule: here several that share a knob's name stand side by side."""
-    label = f"{LABELS[name]}: {knob.label}"
-    elem_id = f"{TAB}-{name}-{knob.name}"
-    return gr.Slider(knob.low, knob.high, knob.default, step=knob.step, label=label, elem_id=elem_id)
 
 
 # ------------------------------------------------------------------------------------ what is shown

@@ -191,6 +191,30 @@ def test_a_schedule_is_drawn_by_hand_and_by_keyboard(lab):
     assert all(b <= a for a, b in zip(shown, shown[1:], strict=False))
 
 
+def test_each_schedules_own_knobs_are_in_the_link(browser, url):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.set_default_timeout(60_000)
+    page.goto(f"{url}?tab=schedules&schedules=linear,cosine&cosine_offset=0.15&t=500")
+    page.wait_for_selector(f"{CURVES}[data-drawn=alpha_bar]")
+    data = "document.querySelector('#schedules-curves .plot').data"
+    t = page.evaluate(f"{data}[0].x.find(t => t >= 500)")  # Plotly has some of them
+
+    def wait_for(title, schedule):
+        there = f"([name, t, want]) => {data}.some(l => l.name === name && Math.abs(l.y[l.x.indexOf(t)] - want) < 1e-4)"
+        page.wait_for_function(there, arg=[title, t, float(schedule.alpha_bar[t])])
+
+    wait_for("Cosine", SCHEDULES["cosine"].make(offset=0.15))  # though its slider is folded away
+    wait_for("Linear", SCHEDULES["linear"].make())
+    page.click("#schedules-more > button")
+    knob = page.locator("#schedules-linear_beta_end input[type=number]")
+    knob.fill("0.05")
+    knob.blur()
+    wait_for("Linear", SCHEDULES["linear"].make(beta_end=0.05))
+    has = "new URLSearchParams(location.search)"
+    page.wait_for_function(f"{has}.get('linear_beta_end') === '0.05' && {has}.get('cosine_offset') === '0.15'")
+    page.close()
+
+
 def test_no_sideways_scroll_on_a_phone_and_nothing_axe_minds(lab):
     lab.set_viewport_size({"width": 360, "height": 740})
     lab.wait_for_function("document.documentElement.scrollWidth <= 360")
