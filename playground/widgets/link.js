@@ -163,7 +163,7 @@
     const said = $(".said");
     const style = document.createElement("style");
     document.head.append(style);
-    const locks = { names: new Set(), watcher: null };
+    const locks = { names: new Set(), tabs: new Set(), watcher: null }; // tabs: the words on those that are hidden
 
     $(".copy").textContent = Lab.text("Copy link");
     $(".reset").textContent = Lab.text("Reset");
@@ -182,13 +182,12 @@
     for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, touch, true);
     /** The button of a tab; on a narrow page it is in a menu, and has nothing but its words. */
     function button(name) {
-      const words = tabs[name] && Lab.text(tabs[name]);
-      const inMenu = [...document.querySelectorAll(".overflow-dropdown button")];
       return (
         document.querySelector(`[role="tab"][data-tab-id="${name}"]`) ||
-        inMenu.find((one) => words && one.textContent.trim() === words)
+        inMenu().find((one) => tabs[name] && one.textContent.trim() === Lab.text(tabs[name]))
       );
     }
+    const inMenu = () => [...document.querySelectorAll(".overflow-dropdown button")];
     /** Presses it as a person would; for a while again and again, as Gradio builds its tabs late and starts over. */
     function open(tries) {
       if (!opening || !tries) return;
@@ -211,9 +210,25 @@
         `[role="tab"][data-tab-id="${name}"]`,
       ]);
       style.textContent = targets.length ? `${targets.join(",")}{display:none !important}` : "";
+      locks.tabs = new Set(names.filter((name) => tabs[name]).map((name) => Lab.text(tabs[name])));
+      keep();
     }
-    function applyLocks() {
+    /** What no style can reach: parts of widgets that are locked, hidden tabs in the menu of a narrow page. */
+    function apply() {
       for (const part of document.querySelectorAll("[data-setting]")) part.inert = locks.names.has(part.dataset.setting);
+      for (const one of inMenu()) one.style.display = locks.tabs.has(one.textContent.trim()) ? "none" : "";
+    }
+    /** Does so now and, while there is anything of the kind, whenever the page changes. */
+    function keep() {
+      apply();
+      const wanted = locks.names.size + locks.tabs.size > 0;
+      if (wanted && !locks.watcher) {
+        locks.watcher = new MutationObserver(Lab.frame(apply));
+        locks.watcher.observe(document.body, { childList: true, subtree: true });
+      } else if (!wanted && locks.watcher) {
+        locks.watcher.disconnect();
+        locks.watcher = null;
+      }
     }
     function lock(names) {
       const before = locks.names;
@@ -223,14 +238,7 @@
         if (now !== before.has(control.name)) state.patches.set(index, { interactive: !now });
       });
       if (state.patches.size) follow();
-      applyLocks();
-      if (names.length && !locks.watcher) {
-        locks.watcher = new MutationObserver(Lab.frame(applyLocks));
-        locks.watcher.observe(document.body, { childList: true, subtree: true });
-      } else if (!names.length && locks.watcher) {
-        locks.watcher.disconnect();
-        locks.watcher = null;
-      }
+      keep();
     }
     $(".reveal").onclick = () => {
       hide([]);

@@ -144,6 +144,18 @@ def test_a_worksheet_hides_and_locks_until_revealed(page, url):
     expect(page.locator("#generate-prompt textarea, #generate-prompt input").first).to_be_enabled()
 
 
+def test_a_hidden_tab_is_not_in_the_menu_of_a_narrow_page_either(page, url):
+    page.set_viewport_size({"width": 260, "height": 700})
+    opened(page, url, "?hide=denoise")
+    menu, entries = page.locator(".overflow-menu > button").first, page.locator(".overflow-dropdown button")
+    menu.click()
+    expect(entries.filter(has_text="Generate")).to_be_visible()
+    expect(entries.filter(has_text="Denoise")).to_be_hidden()
+    page.locator("#link .reveal").click()
+    menu.click()
+    expect(entries.filter(has_text="Denoise")).to_be_visible()
+
+
 def test_locked_parts_of_widgets_cannot_be_reached(page, url):
     opened(page, url, "?lock=picture")
     page.wait_for_function("document.querySelector('#part').inert")
