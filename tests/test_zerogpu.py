@@ -136,6 +136,24 @@ def test_a_run_in_the_other_process_is_the_run_at_home(engine):
         torch.testing.assert_close(picture, home[job, 4].final, rtol=0, atol=1e-4)
 
 
+def test_a_model_of_the_diffusers_library_borrows_too(lender, tmp_path, monkeypatch):
+    pytest.importorskip("diffusers")
+    from tests.test_pretrained import saved
+
+    monkeypatch.setattr(engines, "_engines", {})
+    monkeypatch.setattr(engines.UNetDenoiser, "speed_up", lambda self: None)
+    engine = engines.get_engine(str(saved(tmp_path / "tiny-ddpm", beta_schedule="squaredcos_cap_v2")))
+
+    def jobs():
+        return [job_for(engine, name, steps=4, seed=3) for name in ("ddim", "ddpm")]
+
+    borrowed, home = pictures(engine.run(jobs())), pictures(engine.home.run(jobs()))
+    assert len(lender.asked) == 1 and lender.yields == 4
+    for job, picture in borrowed.items():
+        torch.testing.assert_close(picture, home[job], rtol=0, atol=1e-4)
+    engines.close_engines()
+
+
 def test_the_time_asked_for_follows_the_work(engine, lender):
     list(engine.run([job_for(engine, steps=2)]))
     seconds = [
