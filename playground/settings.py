@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -76,6 +76,7 @@ ROWS = (
     Setting("strength", "float", 0.6, 0.0, 1.0, 0.01, tabs=("denoise", "generate"), label="Strength",
             help="How far towards noise the picture is taken before it is denoised."),
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),
+    Setting("steered", "bool", False, tabs=("denoise",), label="Use the prompt"),
     Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
     Setting("dataset", "name", "moons", 0, 40, tabs=("score",), label="Points"),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
@@ -83,7 +84,23 @@ ROWS = (
     Setting("checkpoint", "name", "emoji-32", 1, 120, tabs=("noise", *SPOKEN, "objective"), label="Model"),
     Setting("device", "choice", "auto", choices=("auto", "cpu", "cuda", "mps"), tabs=("denoise",), label="Device"),
     Setting("view", "name", "", 0, 20, tabs=TABS, label="View"),
+    Setting("resolution", "choice", "256", choices=("64", "128", "256", "512"), tabs=("noise",), label="Resolution"),
+    Setting("lane_count", "int", 2, 2, 4, 1, tabs=("duel",), label="Lanes"),
 )  # fmt: skip
+LANES = (("ddim", 10), ("dpmpp_2m", 10), ("ddim", 50), ("ddpm", 50))
+STRENGTHS = (0.3, 0.5, 0.7, 0.9)
+
+
+def _with_lanes(rows: Iterable[Setting]) -> Iterator[Setting]:
+    """The rows, and those of what stands side by side in the duel: `sampler_1` is the first lane's."""
+    yield from rows
+    for k, (sampler, steps) in enumerate(LANES, start=1):
+        yield Setting(f"sampler_{k}", "choice", sampler, choices=tuple(SAMPLERS), tabs=("duel",), label="Sampler")
+        yield Setting(f"steps_{k}", "int", steps, 1, 250, 1, tabs=("duel",), label="Steps")
+        yield Setting(f"eta_{k}", "float", 0.0, 0, 1, 0.1, tabs=("duel",), label="Eta")
+        yield Setting(f"guidance_scale_{k}", "float", 2.0, 0.0, 20.0, 0.1, tabs=("duel",), label="Guidance")
+    for k, strength in enumerate(STRENGTHS, start=1):
+        yield Setting(f"strength_{k}", "float", strength, 0.0, 1.0, 0.05, tabs=("duel",), label="Strength")
 
 
 def _with_knobs(rows: Iterable[Setting]) -> dict[str, Setting]:
@@ -100,7 +117,7 @@ def _with_knobs(rows: Iterable[Setting]) -> dict[str, Setting]:
     # Side by side, every schedule has its knobs to itself, though another may have one of that name.
     for method, entry in SCHEDULES.items():
         for knob in entry.knobs:
-            if knob.name not in (row.name for row in rows):
+            if not isinstance(knob.default, str):
                 name, label = f"{method}_{knob.name}", f"{entry.title}: {knob.label}"
                 table[name] = Setting(name, "float", knob.default, knob.low, knob.high, knob.step, (),
                                       ("schedules",), label)  # fmt: skip
@@ -114,7 +131,7 @@ def _row_of(knob: Knob, tabs: tuple[str, ...]) -> Setting:
     return Setting(knob.name, kind, None, knob.low, high, knob.step, (), tabs, knob.label)
 
 
-DEFAULTS: dict[str, Setting] = _with_knobs(ROWS)
+DEFAULTS: dict[str, Setting] = _with_knobs(_with_lanes(ROWS))
 
 
 def shorten(value: object, limit: int = 40) -> str:

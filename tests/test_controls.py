@@ -115,3 +115,13 @@ def test_a_closed_generator_frees_what_it_holds():
     assert next(steps) == 1
     steps.close()
     assert freed
+
+
+def test_every_control_of_the_page_is_in_its_link():
+    import app
+
+    demo = app.build()
+    kinds = (gr.Slider, gr.Number, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Textbox)
+    known = {id(component) for _tab, _name, component in registered(demo)}
+    found = [block for block in demo.blocks.values() if isinstance(block, kinds)]
+    assert len(found) > 100 and not [block.elem_id for block in found if id(block) not in known]

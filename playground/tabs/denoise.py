@@ -62,9 +62,7 @@ def build(page) -> None:
                     value="cat",
                 )
                 inputs["strength"] = control("strength", "denoise")
-                inputs["steered"] = gr.Checkbox(
-                    False, label=_("Use the prompt"), elem_id="denoise-steered", visible=starting_model().conditional
-                )
+                inputs["steered"] = control("steered", "denoise", visible=starting_model().conditional)
             with gr.Column(elem_classes="lab-group") as words:
                 spoken, hints = prompt_controls("denoise")
                 inputs |= spoken

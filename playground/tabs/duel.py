@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import gradio as gr
 from PIL import Image
 
-from playground import pictures
+from playground import pictures, settings
 from playground.api import endpoint
 from playground.controls import control, safe_image
 from playground.errors import UserError
@@ -15,7 +15,7 @@ from playground.images import to_tensor
 from playground.runs import Live, engine_for, lane_for
 from playground.samplers import SAMPLERS
 from playground.schedules import Level
-from playground.settings import check, shorten
+from playground.settings import STRENGTHS, check, shorten
 from playground.tabs.denoise import as_channels
 from playground.tabs.generate import answer
 from playground.tabs.sampling import (
@@ -38,14 +38,10 @@ from playground.words import _
 TITLE = _("Duel")
 ID = "duel-player"
 EDIT = "edit-player"
-LANES = (
-    {"sampler": "ddim", "steps": 10},
-    {"sampler": "dpmpp_2m", "steps": 10},
-    {"sampler": "ddim", "steps": 50},
-    {"sampler": "ddpm", "steps": 50},
-)
-STRENGTHS = (0.3, 0.5, 0.7, 0.9)
+LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in settings.LANES]
+NUMBERS = range(1, len(LANES) + 1)
 OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
+TO_STRENGTHS = [f"strength_{k}" for k in range(1, len(STRENGTHS) + 1)]
 
 
 def build(page) -> None:
@@ -68,58 +64,35 @@ def build_samplers() -> None:
             inputs, hints = prompt_controls("duel")
             inputs["seed"] = control("seed", "duel", info=None)
             go, stop = run_row(_("Compare"))
-            inputs["lanes"] = gr.Slider(2, 4, 2, step=1, label=_("Lanes"), elem_id="duel-lanes")
+            inputs["lane_count"] = control("lane_count", "duel")
             groups = []
-            for k, lane in enumerate(LANES):
-                with gr.Column(visible=k < 2, elem_classes="lab-lane") as group:
-                    inputs[f"sampler{k}"] = gr.Dropdown(
-                        titles, value=lane["sampler"], label=_("Sampler"), elem_id=f"duel-sampler-{k + 1}"
-                    )
-                    inputs[f"steps{k}"] = gr.Slider(
-                        1, 250, lane["steps"], step=1, label=_("Steps"), elem_id=f"duel-steps-{k + 1}"
-                    )
+            for k, lane in enumerate(LANES, start=1):
+                with gr.Column(visible=k <= 2, elem_classes="lab-lane") as group:
+                    sampler = control(f"sampler_{k}", "duel", choices=titles)
+                    steps = control(f"steps_{k}", "duel")
                     with gr.Row():
-                        inputs[f"eta{k}"] = gr.Number(
-                            0,
-                            minimum=0,
-                            maximum=1,
-                            step=0.1,
-                            label=_("Eta"),
-                            min_width=80,
-                            visible=has_eta(lane["sampler"]),
-                            elem_id=f"duel-eta-{k + 1}",
-                        )
-                        inputs[f"guidance_scale{k}"] = gr.Number(
-                            2,
-                            minimum=0,
-                            maximum=20,
-                            step=0.5,
-                            label=_("Guidance"),
-                            min_width=80,
-                            visible=starting_model().conditional,
-                            elem_id=f"duel-guidance-{k + 1}",
-                        )
+                        narrow = {"as_": gr.Number, "min_width": 80}
+                        eta = control(f"eta_{k}", "duel", visible=has_eta(lane["sampler"]), **narrow)
+                        spoken = starting_model().conditional
+                        scale = control(f"guidance_scale_{k}", "duel", visible=spoken, **narrow)
+                    own = dict(zip(OF_A_LANE, (sampler, steps, eta, scale), strict=True))
+                inputs |= {f"{name}_{k}": item for name, item in own.items()}
                 groups.append(group)
-                inputs[f"sampler{k}"].change(
-                    lambda name: gr.update(visible=has_eta(name)),
-                    inputs[f"sampler{k}"],
-                    inputs[f"eta{k}"],
-                    queue=False,
-                    **QUIET,
-                )
+                sampler.change(lambda name: gr.update(visible=has_eta(name)), sampler, eta, queue=False, **QUIET)
             inputs |= more_controls("duel")
-            follow_model("duel", inputs, hints, [inputs[f"guidance_scale{k}"] for k in range(len(LANES))])
+            follow_model("duel", inputs, hints, [inputs[f"guidance_scale_{k}"] for k in NUMBERS])
             corner = ReceiptCorner("duel")
-    inputs["lanes"].change(
-        lambda n: [gr.update(visible=k < n) for k in range(len(LANES))],
-        inputs["lanes"],
+    inputs["lane_count"].change(
+        lambda n: [gr.update(visible=k <= n) for k in NUMBERS],
+        inputs["lane_count"],
         groups,
         queue=False,
         **QUIET,
     )
 
     def prepare(values: dict, who: object) -> Live:
-        lanes = [{name: values[f"{name}{k}"] for name in OF_A_LANE} for k in range(int(values["lanes"]))]
+        shown = NUMBERS[: check("lane_count", values["lane_count"])]
+        lanes = [{name: values[f"{name}_{k}"] for name in OF_A_LANE} for k in shown]
         lanes = [lane if has_eta(lane["sampler"]) else {**lane, "eta": None} for lane in lanes]
         return duel(values, lanes, who)
 
@@ -145,11 +118,7 @@ def build_editing() -> None:
             inputs |= spoken
             inputs["seed"] = control("seed", "edit", info=None)
             go, stop = run_row(_("Edit"))
-            strengths = [
-                gr.Slider(0, 1, value, step=0.05, label=_("Strength"), elem_id=f"edit-strength-{k + 1}")
-                for k, value in enumerate(STRENGTHS)
-            ]
-            inputs |= {f"strength{k}": slider for k, slider in enumerate(strengths)}
+            inputs |= {name: control(name, "edit") for name in TO_STRENGTHS}
             inputs["steps"] = control("steps", "edit")
             inputs["guidance_scale"] = control("guidance_scale", "edit", **guidance_state(starting_model()))
             inputs |= more_controls("edit")
@@ -158,7 +127,7 @@ def build_editing() -> None:
 
     def prepare(values: dict, who: object) -> Live:
         image = values["image"] or pictures.picture(values["picture"] or "cat")
-        return editing(values, image, [values[f"strength{k}"] for k in range(len(STRENGTHS))], who)
+        return editing(values, image, [values[name] for name in TO_STRENGTHS], who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
     first_look(view, lambda values: editing(values, pictures.picture("cat"), STRENGTHS))

@@ -28,8 +28,8 @@ from playground.words import _, say
 
 TITLE = _("Noise")
 TAB = "noise"
-SIZES = (64, 128, 256, 512)
-SIZE = 256
+SIZES = [int(size) for size in DEFAULTS["resolution"].choices]
+SIZE = int(DEFAULTS["resolution"].default)
 STRIP = 10
 MOST = 64  # side of the picture that comes with a question from the page
 WALKS = threading.BoundedSemaphore(2)  # such questions go around the queue, and 4,000 steps take a second
@@ -175,14 +175,14 @@ def build(page) -> None:
                 zero = control("zero_terminal_snr", TAB)
                 T = control("T", TAB)
                 seed = control("seed", TAB)
-                size = gr.Radio(
-                    [(f"{n}²", n) for n in SIZES], value=SIZE, label=_("Resolution"), elem_id="noise-size"
-                )
+                squares = [(f"{n}²", str(n)) for n in SIZES]
+                resolution = control("resolution", TAB, as_=gr.Radio, choices=squares)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     gr.on(
-        [named.change, upload.change, seed.change, size.change],
-        errors_shown(picture_of), [upload, named, seed, size], stage, trigger_mode="always_last", **quiet,
+        [named.change, upload.change, seed.change, resolution.change],
+        errors_shown(lambda *given: picture_of(*given[:3], int(check("resolution", given[3])))),
+        [upload, named, seed, resolution], stage, trigger_mode="always_last", **quiet,
     )  # fmt: skip
     upload.upload(lambda: None, None, named, **quiet)
     named.input(lambda: None, None, upload, **quiet)

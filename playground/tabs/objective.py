@@ -35,12 +35,9 @@ def build(page) -> None:
                 go = gr.Button(_("Measure"), variant="primary", scale=3, min_width=120, elem_id="objective-measure")
                 stop = gr.Button(_("Stop"), scale=1, min_width=70)
             gr.Markdown(_(NOTE), elem_id="objective-note")
-            variance = gr.Radio(
-                named(VARIANCES),
-                value=VARIANCES[0],
-                label=_("Variance of the model's step"),
-                elem_id="objective-variance",
-            )
+            label = _("Variance of the model's step")
+            signs = named(VARIANCES)
+            variance = control("variance", TAB, as_=gr.Radio, choices=signs, value=VARIANCES[0], label=label)
             with gr.Accordion(_("More"), open=False):
                 seed = control("seed", TAB)
                 checkpoint = control("checkpoint", TAB, **model_state())

@@ -86,3 +86,18 @@ def test_a_run_comes_down_a_line_of_its_own_and_stop_lets_go_of_it(page, app_url
     while (live := get_engine().stats()["live"]) and time.monotonic() < end:
         page.wait_for_timeout(50)
     assert live == 0
+
+
+def test_a_duel_is_a_link(page, app_url):
+    lanes = "lane_count=3&steps_1=4&steps_2=5&sampler_3=heun&steps_3=6&guidance_scale_3=1"
+    opened(page, app_url, f"tab=duel&{lanes}")
+    player = page.locator("#duel-player")
+    expect(player).to_contain_text("DDIM · 10")  # the example that is there before anybody presses
+    third = page.locator("#duel-sampler_3 input")
+    expect(third).to_have_value("Heun (EDM)")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    for title, note in (("DDIM · 4", "w 2"), ("DPM-Solver++ 2M · 5", "w 2"), ("Heun (EDM) · 6", "w 1")):
+        expect(player.locator(".caption").filter(has_text=title)).to_contain_text(note)
+    page.locator("#duel-steps_2 input[type=number]").fill("7")
+    page.locator("#duel-steps_2 input[type=number]").blur()
+    page.wait_for_function("new URLSearchParams(location.search).get('steps_2') === '7'")
