@@ -198,9 +198,8 @@ def assays(
         raise UserError("The variance must be one of: {choices}.", choices=", ".join(VARIANCES))
     schedule = engine.schedule
     reverse = reverse_variance(schedule, variance)
-    pictures = [image] if image is not None else [picture(name, engine.size) for name in PICTURES]
-    truths = [to_tensor(each, engine.size).double() for each in pictures]  # (1, 3, H, W)
-    truths = truths if engine.channels == 3 else [x0.mean(dim=1, keepdim=True) for x0 in truths]
+    pictures = [image] if image is not None else [picture(name, engine.picture_size) for name in PICTURES]
+    truths = [engine.space.encode(to_tensor(each, engine.picture_size).double()) for each in pictures]  # (1, C, H, W)
     levels = [schedule.level(t) for t in probe(schedule)]
     settings = {
         "checkpoint": engine.checkpoint.name, "seed": seed, "variance": variance, "T": schedule.T,

@@ -21,7 +21,7 @@ tags: [ddpm, diffusion, unconditional-image-generation, text-to-image]
 # {name}
 
 A DDPM U-Net of the diffusion playground: {size} × {size} RGB pictures, {prediction}-prediction, {schedule} schedule,
-T = {T}.
+T = {T}.{latent}
 {asked}
 
 | | |
@@ -33,7 +33,7 @@ T = {T}.
 | settings | {settings} |
 | training loss | {loss:.4f} ({loss_kind} on {prediction}) |
 
-Mean squared error of x̂0 on the held-out pictures (pixels in [−1, 1]):
+Mean squared error of x̂0 on the held-out pictures ({values} in [−1, 1]):
 
 | log-SNR | {levels} |
 |---|{rule}|
@@ -41,6 +41,11 @@ Mean squared error of x̂0 on the held-out pictures (pixels in [−1, 1]):
 
 Load it with `playground.checkpoints.load("{name}")`.
 """
+
+
+LATENT = """
+It works on latents of {side} × {side} × 3 numbers: an autoencoder, which is part of it, makes one position of every
+{factor} × {factor} pixels, and pixels of it again (Rombach et al. 2022, arXiv:2112.10752)."""
 
 
 def write_card(
@@ -62,7 +67,9 @@ def write_card(
     return TEMPLATE.format(
         name=name,
         asked=asked,
-        size=net.size,
+        size=net.picture_size,
+        latent=LATENT.format(side=net.size, factor=net.space.factor) if net.space.factor > 1 else "",
+        values="latents" if net.space.factor > 1 else "pixels",
         prediction=recipe.prediction,
         schedule=recipe.schedule,
         T=recipe.T,
@@ -97,7 +104,10 @@ def evaluation_tables(results: dict) -> list[Report]:
     if errors := results.get("denoising_error"):
         found.append(Report(ERRORS, [f"at log-SNR {level}" for level in errors]))
         found[-1].add("held-out pictures", *(f"{error:.4f}" for error in errors.values()))
-        found[-1].note(f"Of {results['held_out']} pictures; pixels in [−1, 1].")
+        of = "pixels in [−1, 1]."
+        if decibels := results.get("reconstruction"):
+            of = f"latents in [−1, 1]. The autoencoder alone gives the pictures back with {decibels:.1f} dB (PSNR)."
+        found[-1].note(f"Of {results['held_out']} pictures; {of}")
     if retrieval := results.get("retrieval"):
         report = Report("Is the real picture of its prompt the nearest?", ["nearest", "among the nearest 5"])
         titles = {

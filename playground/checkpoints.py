@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from . import pretrained
+from .autoencoder import Autoencoder, Pixels
 from .conditioning import Condition, Conditioner, Vocabulary
 from .errors import UserError
 from .schedules import SCHEDULES, NoiseSchedule
@@ -35,14 +36,15 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
     """A U-Net with all that is needed to use it: its schedule, what it predicts, its words and its styles.
 
     Args:
-        size: side of its pictures in pixels.
-        channels: of its pictures.
+        size: side in pixels of what the U-Net sees: its pictures, or their latents.
+        channels: of what it sees.
         schedule: a name of SCHEDULES, with its knobs in `schedule_knobs`, and `T` steps.
         prediction: what the net puts out: "eps", "x0" or "v".
         words, styles: what it can be asked for; both empty for an unconditional net.
         condition_dim: width of the condition vector.
         unet: further arguments of UNet.
         split: which pictures it was not trained on: `held_out` and `seed` of `data.held_out`.
+        autoencoder: arguments of `Autoencoder`, for a model of latents.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         condition_dim: int = 192,
         unet: dict | None = None,
         split: dict | None = None,
+        autoencoder: dict | None = None,
     ) -> None:
         super().__init__()
         if prediction not in PREDICTIONS:
@@ -66,6 +69,8 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         self.card = ""
         self.split = split or {}
         self.size, self.channels, self.T = size, channels, T
+        self.space = Pixels(channels) if autoencoder is None else Autoencoder(**autoencoder)
+        self.picture_size = size * self.space.factor
         self.schedule: NoiseSchedule = SCHEDULES[schedule].make(T=T, **(schedule_knobs or {}))
         self.prediction_kind = prediction
         self.vocabulary = Vocabulary(words)

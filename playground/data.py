@@ -11,8 +11,9 @@ import json
 import random
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    from .autoencoder import Autoencoder
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 SKIN_TONE_WEIGHT = 0.3  # pictures that differ from another only in skin tone, or a third of a batch is hands
@@ -69,6 +73,14 @@ def read_pictures(source: Path | str, size: int, background: str = "white") -> P
         [str(row.get("style") or "") for row in rows],
         torch.tensor(weights),
     )
+
+
+def in_latents(pictures: PictureSet, autoencoder: Autoencoder) -> PictureSet:
+    """The same set as an autoencoder sees it: latents are small pictures, and kept in 8 bits like all others."""
+    device = next(autoencoder.parameters()).device
+    parts = tqdm(torch.arange(len(pictures)).split(64), desc="encoding pictures", leave=False)
+    latents = [autoencoder.encode(pictures.x0(rows).to(device)).cpu() for rows in parts]
+    return replace(pictures, pixels=torch.cat([((x + 1) * 127.5).round().to(torch.uint8) for x in latents]))
 
 
 def held_out(pictures: PictureSet, count: int, seed: int = 0) -> tuple[PictureSet, PictureSet]:

@@ -60,6 +60,7 @@ class Engine:
         self.device = choose_device(device or "auto")
         self.checkpoint = checkpoint.to(self.device).eval()
         self.schedule, self.size, self.channels = checkpoint.schedule, checkpoint.size, checkpoint.channels
+        self.space, self.picture_size = checkpoint.space, checkpoint.picture_size
         self.max_batch, self.max_live = max_batch, max_live
         self._denoise = UNetDenoiser(self.checkpoint)
         self._turns: Turns[Task] = Turns()

@@ -71,8 +71,12 @@ class Evaluation:
         self.order = torch.randperm(len(self.conditions), generator=torch.Generator().manual_seed(0)).tolist()
 
     def denoising(self) -> None:
-        """Mean squared error of x̂0 on the held-out pictures, by log-SNR."""
-        errors = quality.denoising_error(self.denoise, self.pictures[1].x0(), self.conditions)
+        """Mean squared error of x̂0 on the held-out pictures, or on their latents, by log-SNR."""
+        x0, space = self.pictures[1].x0(), self.checkpoint.space
+        if space.factor > 1:
+            self.results["reconstruction"] = quality.psnr(space, x0.to(self.args.device))
+            x0 = space.encode(x0.to(self.args.device)).cpu()
+        errors = quality.denoising_error(self.denoise, x0, self.conditions)
         self.results["denoising_error"] = {f"{level:g}": error for level, error in errors.items()}
 
     def drawn(self, conditions: Sequence[Condition], label: str) -> Tensor:
@@ -255,7 +259,7 @@ def prepare(args: argparse.Namespace) -> Evaluation:
     args.held_out = args.held_out or known["held_out"]
     args.seed = known["seed"] if args.seed is None else args.seed
     if args.data:
-        split = held_out(read_pictures(args.data, checkpoint.size), args.held_out, seed=args.seed)
+        split = held_out(read_pictures(args.data, checkpoint.picture_size), args.held_out, seed=args.seed)
         pictures = split if len(split[1]) > 1 else None
     captions = pictures[0].texts if pictures else []
     prompts = prompts or sheet_prompts(checkpoint, captions, args.shown)

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -97,13 +98,13 @@ def _glance(x: Tensor, level: Level) -> Generator[tuple[Tensor, Level], Predicti
 def seen(engine: Engine, image: Image.Image, schedule: NoiseSchedule, t: int, seed: int) -> dict[str, Tensor]:
     """One look of a network at `image`, resized for it and noised to t.
 
-    "x" is what it was shown, "x0_hat" what it saw, "x0" the truth, each (C, size, size). It is not told what
-    the picture shows; t is told in its own clock.
+    "x" is what it was shown, "x0_hat" what it saw, "x0" the truth, each (C, S, S). A net of latents is shown a noised
+    latent; truth and belief are decoded. It is not told what the picture shows; t is told in its own clock.
     """
-    x0 = to_tensor(image, engine.size).double()
-    if engine.channels == 1:
-        x0 = x0.mean(1, keepdim=True)
+    space = engine.space
+    x0 = space.encode(to_tensor(image, engine.picture_size).double())
     level = schedule.level(t)
     x = q_sample(x0, level, noise_of(seed)(x0.shape))
     (step,) = engine.run([Job(_glance(x, on_clock([level], engine.schedule)[0]), steps_hint=1)])
-    return {"x": x[0], "x0_hat": step.prediction.x0.double(), "x0": x0[0]}
+    x0_hat, x0 = space.decode(torch.stack([step.prediction.x0.double(), x0[0]]))
+    return {"x": space.enlarged(x[0]), "x0_hat": x0_hat, "x0": x0}

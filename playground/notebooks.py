@@ -24,7 +24,7 @@ engine = engine_for({checkpoint!r})
 """
 
 START = """\
-start = to_tensor(open_picture(base64.b64decode({start!r})), engine.size)
+start = to_tensor(open_picture(base64.b64decode({start!r})), engine.picture_size)
 """
 
 BETWEEN = """\

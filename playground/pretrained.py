@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from . import schedules
+from .autoencoder import Pixels
 from .conditioning import Condition, Vocabulary
 from .errors import UserError
 from .schedules import NoiseSchedule
@@ -64,6 +65,7 @@ class Pretrained(nn.Module):
         self.name, self.card = "untitled", ""
         self.split = {}  # unknown
         self.size, self.channels, self.T = side(unet.config), unet.config["in_channels"], schedule.T
+        self.space, self.picture_size = Pixels(self.channels), self.size
         self.schedule, self.prediction_kind = schedule, prediction
         self.vocabulary, self.styles, self.conditional = Vocabulary(()), [], False
         self.model = TimedUNet(unet)

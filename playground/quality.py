@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from .autoencoder import Autoencoder
 from .conditioning import Condition
 from .data import PictureSet
 from .denoiser import Denoiser, evaluations
@@ -51,6 +52,13 @@ def denoising_error(
     return errors
 
 
+def psnr(autoencoder: Autoencoder, pictures: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of pictures (N, 3, S, S) in [−1, 1] that went through an autoencoder and back,
+    over all of them: 10·log10(peak² / mean squared error), the peak being 2."""
+    returned = torch.cat([autoencoder.decode(autoencoder.encode(part)) for part in pictures.split(BATCH)])
+    return 10 * math.log10(4 / (returned - pictures).square().mean().item())
+
+
 class Counted:
     """A denoiser that counts the rows it is asked about, which is the NFE with all that guidance adds."""
 
@@ -74,7 +82,7 @@ def generate(
     guidance_scale: float = 1.0,
     label: str = "pictures",
 ) -> tuple[Tensor, float]:
-    """(pictures (N, C, H, W) float32 in [−1, 1], NFE of each), one for each condition and seed.
+    """(pictures (N, C, S, S) float32 in [−1, 1], NFE of each), one for each condition and seed.
 
     A picture is the one that the page makes with these settings: its noise comes from its own seed, and its first draw
     is the same for every sampler. NFE: rows through the network, counted; guidance (Ho & Salimans 2022) takes two.
@@ -94,7 +102,9 @@ def generate(
             for step in answered:
                 if step.final is not None:
                     pictures[step.job] = step.final
-    return torch.stack(pictures).float().clamp(-1, 1), counted.rows / len(jobs)
+    decode = denoise.checkpoint.space.decode
+    made = torch.cat([decode(part) for part in torch.stack(pictures).float().split(BATCH)])
+    return made.clamp(-1, 1), counted.rows / len(jobs)
 
 
 # ------------------------------------------------------------------------------------------------ the features

@@ -62,6 +62,7 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=math.inf, help="or after so long, whichever is first")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
+    parser.add_argument("--autoencoder", type=Path, help="train on its latents of --size: see playground.autoencode")
     parser.add_argument("--start", help="begin with the weights of this checkpoint: same net, words and styles")
     parser.add_argument("--about-data", default="", help="a sentence for the model card: sources and licences")
     for field in fields(Recipe):

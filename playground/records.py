@@ -45,7 +45,7 @@ class RunRecord:
         """From a finished `runs.Lane`; of a long run, `MAX_STEPS` steps, evenly chosen."""
         steps = [frame for frame in lane.frames if not frame.last]
         places = np.linspace(0, len(steps) - 1, min(len(steps), MAX_STEPS))
-        start = None if lane.truth is None else to_pixels(lane.truth[0])
+        start = None if lane.start is None else to_pixels(lane.start)
         return cls(
             dict(lane.settings), [steps[round(place)] for place in places], to_pixels(lane.final), start
         )

@@ -44,9 +44,10 @@ class Lane:
     label: str | tuple[str, dict] = ""  # as it stands, or (a label of film.js, its values)
     note: str = ""
     unknown: tuple[str, ...] = ()  # words of the prompt that the model does not know
-    truth: tuple[Tensor, Tensor] | None = None  # (x0, ε) it was started from, each (C, H, W)
+    start: Tensor | None = None  # the picture it was started from, (C, S, S)
+    eps: Tensor | None = None  # and the noise that was added in the U-Net's space, (C, H, W)
     frames: list[Frame] = field(default_factory=list)
-    final: Tensor | None = None
+    final: Tensor | None = None  # the finished picture, (C, S, S)
 
     @property
     def rows(self) -> int:
@@ -96,7 +97,7 @@ def lane_for(
     """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing
     schedule is the model's own).
 
-    start: a picture (1, C, H, W) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
+    start: a picture (1, 3, S, S) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
     noise: stands in for the seed's.
 
     Raises:
@@ -122,11 +123,11 @@ def lane_for(
     elif used["schedule"] != own.name:
         schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
         used |= bends
-    truth = None
+    x0 = eps = None
     if start is not None:
         used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
-        shape = (1, engine.channels, engine.size, engine.size)
-        truth = (start.reshape(shape)[0].double(), noise_of(used["seed"])(shape)[0])
+        x0 = engine.space.encode(start.double())
+        eps = noise_of(used["seed"])(x0.shape)[0]
     job = job_for(
         engine,
         used["sampler"],
@@ -134,14 +135,14 @@ def lane_for(
         used["seed"],
         used["spacing"],
         schedule,
-        start,
+        x0,
         used.get("strength", 1.0),
         condition,
         used["guidance_scale"],
         noise,
         **knobs,
     )
-    return Lane(used, job, label, note, unknown, truth)
+    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps)
 
 
 class Live:
@@ -152,7 +153,7 @@ class Live:
         self.steps = 0
         self.seconds = 0.0
         questions = sum(lane.job.steps_hint or 1 for lane in lanes)
-        frame_bytes = 3 * 3 * engine.size**2
+        frame_bytes = 3 * 3 * engine.picture_size**2
         self.every = max(1, -(-questions * frame_bytes // MAX_FRAME_BYTES))
 
     @property
@@ -176,12 +177,13 @@ class Live:
             run.close()
 
     def _frames(self, step: Step) -> list[Frame]:
-        lane = self.lanes[step.job]
-        x, x0_hat, eps_hat = to_pixels(torch.stack([step.x, step.prediction.x0, step.prediction.eps]))
+        lane, space = self.lanes[step.job], self.engine.space
+        eps_hat = to_pixels(space.enlarged(step.prediction.eps))
         asked = (step.index + 1) * lane.rows
         new = []
         if step.index % self.every == 0:
-            error, gap = error_map(step.prediction.eps, lane.truth[1]) if lane.truth else (None, None)
+            x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), space.decode(step.prediction.x0[None])[0]]))
+            error, gap = (None, None) if lane.eps is None else error_map(step.prediction.eps, lane.eps, space.factor)
             new.append(
                 Frame(
                     step.job,
@@ -197,8 +199,8 @@ class Live:
                 )
             )
         if step.final is not None:
-            lane.final = step.final
-            done = to_pixels(step.final)
+            lane.final = space.decode(step.final[None])[0]
+            done = to_pixels(lane.final)
             before = new[-1] if new else lane.frames[-1] if lane.frames else None
             new.append(
                 Frame(
@@ -221,13 +223,14 @@ class Live:
         """The player's messages, but for those that went down the channel. What came before a failure stays on the
         page; the failure is raised on."""
         lanes = [{"label": k.label, "note": k.note, "steps": k.job.steps_hint or 0} for k in self.lanes]
-        device = str(self.engine.device)
+        space, lane = self.engine.space, self.lanes[0]
         first = opening(
-            self.engine.size,
+            self.engine.picture_size,
             lanes,
-            device=device,
+            device=str(self.engine.device),
             curve=self.curve,
-            truth=self.lanes[0].truth,
+            truth=None if lane.eps is None else (lane.start, space.enlarged(lane.eps)),
+            latent=self.engine.size if space.factor > 1 else None,
             example=example,
         )
         try:

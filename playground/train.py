@@ -18,9 +18,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from .autoencoder import load_autoencoder
 from .cards import write_card
 from .checkpoints import load
-from .data import read_pictures
+from .data import in_latents, read_pictures
 from .errors import UserError
 from .images import to_png
 from .recipe import Recipe, arguments
@@ -82,8 +83,11 @@ def main(argv: list[str] | None = None) -> None:
     try:
         device = choose_device(args.device)
         torch.set_num_threads(threads())
-        pictures = read_pictures(args.data, recipe.size)
-        trainer = Trainer(recipe, pictures, device, args.compile, load(args.start) if args.start else None)
+        autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
+        pictures = read_pictures(args.data, recipe.size * (autoencoder.factor if autoencoder else 1))
+        pictures = in_latents(pictures, autoencoder) if autoencoder else pictures
+        start = load(args.start) if args.start else None
+        trainer = Trainer(recipe, pictures, device, args.compile, start, autoencoder)
         about = args.about_data or Path(args.data).name
         train(trainer, args.out, Path("runs") / args.out.name, args.images, args.minutes, about)
     except UserError as error:

@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .autoencoder import Autoencoder
 from .checkpoints import Checkpoint
 from .conditioning import Condition, Vocabulary
 from .data import PictureSet, held_out
@@ -44,7 +45,10 @@ class Trainer:
         device: torch.device,
         compile: bool = False,
         start: Checkpoint | None = None,
+        autoencoder: Autoencoder | None = None,
     ) -> None:
+        """pictures: of `recipe.size`, or of latents where there is an autoencoder (`data.in_latents`); it is not
+        trained any more, and is part of the checkpoint that is written."""
         self.recipe, self.device = recipe, device
         self.training, self.held_out = held_out(pictures, recipe.held_out, seed=recipe.seed)
         torch.manual_seed(recipe.seed)
@@ -58,8 +62,12 @@ class Trainer:
         self.net = Checkpoint(**settings).to(device, memory_format=torch.channels_last).train()
         if start is not None:
             self.begin_with(start)
+        if autoencoder is not None:
+            settings["autoencoder"] = autoencoder.arguments
         self.mean = Checkpoint(**settings).to(device).eval()
-        self.mean.load_state_dict(self.net.state_dict())
+        fixed = {} if autoencoder is None else autoencoder.state_dict()
+        self.mean.load_state_dict(self.net.state_dict() | {f"space.{key}": value for key, value in fixed.items()})
+        self.means = [weight for name, weight in self.mean.named_parameters() if not name.startswith("space.")]
         self.optimisers = optimisers(self.net, recipe)
         # Each core takes its own share of the pictures: twins of the net, with the same weights and own gradients.
         self.twins = [self.net]
@@ -79,7 +87,8 @@ class Trainer:
     def begin_with(self, start: Checkpoint) -> None:
         """Takes over its weights. A net from before there were sketches gets one, a narrower sketch gets more units;
         neither changes anything at first."""
-        weights, own = dict(start.state_dict()), self.net.state_dict()
+        weights = {key: weight for key, weight in start.state_dict().items() if not key.startswith("space.")}
+        own = self.net.state_dict()
         try:
             for key in weights.keys() & own.keys():
                 if key.startswith("model.sketch."):
@@ -159,7 +168,7 @@ class Trainer:
         # The running mean looks back further as the run gets longer, so that it never drags its start along.
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.mean.parameters()), list(self.net.parameters()), 1 - decay)
+            torch._foreach_lerp_(self.means, list(self.net.parameters()), 1 - decay)
         self.step += 1
         return loss
 
@@ -247,7 +256,7 @@ class Trainer:
         return denoising_error(denoise, self.held_out.x0(), conditions) if len(self.held_out) else {}
 
     def sample_grid(self, rows: int = 8, steps: int = 20, scale: float = 2.0) -> Tensor:
-        """(1, 3, rows·size, columns·size): held-out captions down, styles across, one noise for all."""
+        """(1, 3, rows·S, columns·S): held-out captions down, styles across, one noise for all."""
         texts = list(dict.fromkeys(self.held_out.texts))[:rows] or [""]
         styles = self.mean.styles or [None] * rows
         conditions = [self.mean.parse(text, style)[0] for text in texts for style in styles]
@@ -256,6 +265,7 @@ class Trainer:
         denoise = clipped(guided(UNetDenoiser(self.mean), scale))
         levels = spaced(self.mean.schedule, steps)
         x = run(ddim(x, levels, torch.randn), lambda x, level: denoise(x, level, conditions))
+        x = self.mean.space.decode(x)
         across = len(styles)
         lines = [torch.cat(list(x[i : i + across]), dim=2) for i in range(0, len(x), across)]
         return torch.cat(lines, dim=1)[None]

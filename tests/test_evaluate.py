@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from playground import evaluate, quality
+from playground.autoencoder import Pixels
 from playground.cards import ERRORS, TEMPLATE, contact_sheet, evaluation_tables, with_evaluation
 from playground.checkpoints import Checkpoint, load
 from playground.conditioning import Condition
@@ -34,7 +35,7 @@ class Exact:
     def __init__(self, denoise=None, known=None, size=16):
         self.inner, self.known = denoise, known
         self.checkpoint = SimpleNamespace(
-            schedule=COSINE, size=size, channels=3, model=SimpleNamespace(self_condition=False)
+            schedule=COSINE, size=size, channels=3, space=Pixels(), model=SimpleNamespace(self_condition=False)
         )
 
     def __call__(self, x, levels, conditions=None):

@@ -198,7 +198,7 @@ def _strange(checkpoint: Checkpoint, runtime: Runtime, visits: Sequence[Visit], 
         condition, _ = checkpoint.parse(seen.settings["prompt"], seen.settings.get("style", "noto") or None)
         job = job_for(checkpoint, steps=STEPS, seed=seen.settings["seed"], condition=condition, guidance_scale=GUIDANCE)
         *_, (last,) = run_direct(UNetDenoiser(checkpoint, runtime), [job])
-        solo = np.asarray(to_pixels(last.final[None]))[0].astype(int)
+        solo = np.asarray(to_pixels(checkpoint.space.decode(last.final[None])))[0].astype(int)
         strange += bool((np.abs(solo - seen.pictures[0]) > 1).mean() > 0.001)
     return strange
 

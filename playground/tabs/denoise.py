@@ -104,13 +104,8 @@ def prepared(values: Mapping[str, object], who: object = None) -> Live:
     image = values.get("image") or pictures.picture(values.get("picture") or "cat")
     if not values.get("steered"):
         values = {**values, "prompt": "", "style": ""}
-    lane = lane_for(engine, values, start=as_channels(to_tensor(image, engine.size), engine.channels))
+    lane = lane_for(engine, values, start=to_tensor(image, engine.picture_size))
     return Live(engine, [lane], curve="error", who=who)
-
-
-def as_channels(x: torch.Tensor, channels: int) -> torch.Tensor:
-    """(1, 3, H, W) as (1, `channels`, H, W): grey is the mean of the colours."""
-    return x if x.shape[1] == channels else x.mean(dim=1, keepdim=True)
 
 
 def compare_devices(checkpoint: str) -> str:

@@ -16,7 +16,6 @@ from playground.runs import Live, engine_for, lane_for
 from playground.samplers import SAMPLERS
 from playground.schedules import Level
 from playground.settings import STRENGTHS, check, shorten
-from playground.tabs.denoise import as_channels
 from playground.tabs.generate import answer
 from playground.tabs.sampling import (
     QUIET,
@@ -159,7 +158,7 @@ def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequenc
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     if not 1 <= len(strengths) <= 8:
         raise UserError("Give one to eight strengths; you gave {count}.", count=len(strengths))
-    start = as_channels(to_tensor(image, engine.size), engine.channels)
+    start = to_tensor(image, engine.picture_size)
     strengths = [check("strength", strength) for strength in strengths]
     lanes = [
         lane_for(engine, {**values, "strength": s}, ("strength", {"strength": f"{s:g}"}), start=start)

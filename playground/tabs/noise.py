@@ -143,7 +143,7 @@ def questions(engine: Callable) -> list[Callable]:
         error, gap = error_map(views["x0_hat"], views["x0"])
         answer = {name: encoded(to_pixels(view)) for name, view in views.items()}
         took = 1000 * (time.perf_counter() - began)
-        return answer | {"gap": encoded(gap), "rmse": error, "n": network.size, "t": t, "ms": took}
+        return answer | {"gap": encoded(gap), "rmse": error, "n": network.picture_size, "t": t, "ms": took}
 
     @_answered
     def chain(asked):

@@ -140,12 +140,14 @@ Lab.define("player", function (ui) {
     return slot;
   }
 
+  const meaning = (name) => (name === "x_t" && film.start.latent ? Lab.text("noisy latent") : VIEWS[name].name);
+
   function assign(slot, name) {
     slot.view = name;
     slot.shown = null;
     slot.canvas.dataset.view = name;
     slot.label.innerHTML = `<span class="lab-math">${VIEWS[name].label}</span> `;
-    slot.label.append(node("span", "words", VIEWS[name].name));
+    slot.label.append(node("span", "words", meaning(name)));
   }
 
   /** The views beside the large one: all of them for one lane, two for a few, none for many. */
@@ -181,7 +183,7 @@ Lab.define("player", function (ui) {
       const button = node("button");
       button.type = "button";
       button.innerHTML = `<span class="lab-math">${VIEWS[name].label}</span>`;
-      button.title = VIEWS[name].name;
+      button.title = meaning(name);
       button.setAttribute("aria-label", `${VIEWS[name].said}: ${button.title}`);
       button.setAttribute("aria-pressed", String(name === view));
       button.dataset.name = name;
@@ -235,7 +237,7 @@ Lab.define("player", function (ui) {
   }
 
   function describe(name, lane, frame) {
-    const parts = [`${VIEWS[name].said}, ${VIEWS[name].name}`];
+    const parts = [`${VIEWS[name].said}, ${meaning(name)}`];
     if (film.lanes.length > 1) parts.push(lane.label);
     parts.push(`t ${Math.round(frame.t)}`, `SNR ${Lab.decibels(Lab.snrDb(frame.ab))}`);
     if (frame.error != null) parts.push(Lab.text("model error {error}", { error: Lab.number(frame.error, 2) }));
@@ -259,6 +261,7 @@ Lab.define("player", function (ui) {
     if (film.lanes.every((other) => other.steps === lane.steps)) rows.unshift([Lab.text("step"), `${frame.step} / ${lane.steps}`]);
     if (film.truth && film.lanes.length === 1) rows.push([Lab.text("error"), frame.error == null ? "–" : Lab.number(frame.error, 2)]);
     if (film.rate) rows.push([Lab.text("steps/s"), Lab.number(film.rate, film.rate < 10 ? 1 : 0)]);
+    if (film.start.latent) rows.push([Lab.text("latent"), `${film.start.latent} × ${film.start.latent}`]);
     if (film.start.device) rows.push([Lab.text("on"), film.start.device]);
     const list = $(".numbers");
     while (list.childNodes.length > rows.length) list.lastChild.remove();

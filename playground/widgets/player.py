@@ -61,11 +61,13 @@ def encode(pixels: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(pixels).tobytes()).decode("ascii")
 
 
-def error_map(eps_hat: torch.Tensor, eps: torch.Tensor) -> tuple[float, np.ndarray]:
-    """(root mean square of ε̂ − ε, its size per pixel as uint8 (H, W): 255 is `ERROR_SCALE`); both are (C, H, W)."""
+def error_map(eps_hat: torch.Tensor, eps: torch.Tensor, factor: int = 1) -> tuple[float, np.ndarray]:
+    """(root mean square of ε̂ − ε, its size per pixel as uint8: 255 is `ERROR_SCALE`); both are (C, H, W), the map is
+    `factor` times as wide and high."""
     gap = (eps_hat.double() - eps.double()).cpu()
     size = gap.abs().mean(dim=0) * (255 / ERROR_SCALE)
-    return float(gap.square().mean().sqrt()), size.clamp(0, 255).round().to(torch.uint8).numpy()
+    size = size.clamp(0, 255).round().to(torch.uint8).numpy()
+    return float(gap.square().mean().sqrt()), size.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def opening(
@@ -75,6 +77,7 @@ def opening(
     device: str = "",
     curve: str = "change",
     truth: tuple[torch.Tensor, torch.Tensor] | None = None,
+    latent: int | None = None,
     example: bool = False,
 ) -> dict:
     """The first message of a run.
@@ -85,11 +88,14 @@ def opening(
             (questions it will ask).
         curve: "change" of x̂0 a step, "error" of ε̂, or how far lanes are "apart".
         truth: (x0, ε), each (C, H, W), where the run starts from a known picture.
+        latent: side of the latents that the model works on, where it does not see the pictures themselves.
         example: plays by itself once when it has arrived, but for those who ask for less motion.
     """
     start = {"born": time.time(), "size": size, "lanes": list(lanes), "device": device, "curve": curve}
     if truth is not None:
         start["truth"] = {"x0": encode(to_pixels(truth[0])), "eps": encode(to_pixels(truth[1]))}
+    if latent is not None:
+        start["latent"] = latent
     if example:
         start["example"] = True
     return {"run": secrets.token_urlsafe(9), "seq": 0, "start": start}

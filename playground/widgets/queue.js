@@ -8,7 +8,7 @@
 (function (Lab) {
   "use strict";
 
-  const PATIENCE = 3000; // ms
+  const PATIENCE = 30_000; // ms: a slow server’s event may take its time, one that is lost never comes
   const TAIL = 100; // characters: an id may be cut in two by the ends of chunks
 
   /** What is known of one stream: `saw(id)` resolves as soon as it has carried `id`, or is over. */

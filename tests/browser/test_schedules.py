@@ -209,9 +209,10 @@ def test_each_schedules_own_knobs_are_in_the_link(browser, url):
     knob = page.locator("#schedules-linear_beta_end input[type=number]")
     knob.fill("0.05")
     knob.blur()
-    wait_for("Linear", SCHEDULES["linear"].make(beta_end=0.05))
     has = "new URLSearchParams(location.search)"
     page.wait_for_function(f"{has}.get('linear_beta_end') === '0.05' && {has}.get('cosine_offset') === '0.15'")
+    assert knob.input_value() == "0.05"
+    wait_for("Linear", SCHEDULES["linear"].make(beta_end=0.05))
     page.close()
 
 
