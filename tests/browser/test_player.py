@@ -37,10 +37,10 @@ def frames(lane: int, steps: int, eps: torch.Tensor | None = None) -> list[Frame
     return made
 
 
-def stream(steps: int, lanes: int = 1, pause: float = 0.0, truth: bool = False):
+def stream(steps: int, lanes: int = 1, pause: float = 0.0, truth: bool = False, latent: int | None = None):
     known = (picture(1).clamp(-1, 1), picture(2)) if truth else None
     told = [{"label": f"lane {k}", "note": "", "steps": steps} for k in range(lanes)]
-    first = opening(SIZE, told, device="cpu", curve="error" if truth else "apart", truth=known)
+    first = opening(SIZE, told, device="cpu", curve="error" if truth else "apart", truth=known, latent=latent)
     yield first
     runs = [frames(k, steps, known and known[1]) for k in range(lanes)]
     for k in range(steps + 1):
@@ -55,13 +55,14 @@ def url():
         with gr.Tabs():
             with gr.Tab("Run"):
                 view = player("test-player")
-                quick, slow, duel = (gr.Button(name) for name in ("Quick", "Slow", "Duel"))
+                quick, slow, duel, latent = (gr.Button(name) for name in ("Quick", "Slow", "Duel", "Latent"))
                 stop = gr.Button("Stop")
             with gr.Tab("Elsewhere"):
                 gr.Markdown("Nothing")
         quiet = {"show_progress": "hidden"}
         quick.click(errors_shown(lambda: (yield from stream(STEPS, truth=True))), None, view, **quiet)
         running = slow.click(errors_shown(lambda: (yield from stream(LONG, pause=0.1))), None, view, **quiet)
+        latent.click(errors_shown(lambda: (yield from stream(STEPS, latent=8))), None, view, **quiet)
         duel.click(errors_shown(lambda: (yield from stream(STEPS, lanes=2))), None, view, **quiet)
         stop_on(stop, [running], "test-player")
     _app, address, _share = demo.launch(
@@ -124,6 +125,18 @@ def pixels(page, view: str) -> np.ndarray:
 
 def level(page):
     return page.locator("#test-player input[type=range]")
+
+
+def test_a_latent_is_called_one(lab):
+    words, numbers = lab.locator("#test-player .main .words"), lab.locator("#test-player .numbers")
+    press(lab, "Quick")
+    until(lab, "done")
+    assert words.inner_text() == "noisy picture" and "latent" not in numbers.inner_text()
+    press(lab, "Latent")
+    until(lab, "done")
+    assert words.inner_text().startswith("noisy latent")
+    assert "8 × 8" in numbers.inner_text()
+    assert lab.locator("#test-player .main canvas").get_attribute("aria-label").startswith("x_t, noisy latent")
 
 
 @pytest.mark.parametrize("latency", [0, 200])
