@@ -152,9 +152,9 @@ class Live:
         self.engine, self.lanes, self.curve, self.who = engine, list(lanes), curve, who
         self.steps = 0
         self.seconds = 0.0
-        questions = sum(lane.job.steps_hint or 1 for lane in lanes)
+        self.questions = sum(lane.job.steps_hint or 1 for lane in lanes)
         frame_bytes = 3 * 3 * engine.picture_size**2
-        self.every = max(1, -(-questions * frame_bytes // MAX_FRAME_BYTES))
+        self.every = max(1, -(-self.questions * frame_bytes // MAX_FRAME_BYTES))
 
     @property
     def rate(self) -> float:

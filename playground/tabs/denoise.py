@@ -92,7 +92,7 @@ def build(page) -> None:
     )
     run = stream([go.click, inputs["prompt"].submit], prepared, inputs, view, corner)
     stop_on(stop, [run], ID)
-    first_look(view, prepared)
+    first_look(view, prepared, inputs)
     endpoint(with_knobs(denoise), "denoise")
 
 

@@ -96,7 +96,7 @@ def build_samplers() -> None:
         return duel(values, lanes, who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], ID)
-    first_look(view, lambda values: duel(values, LANES[:2]))
+    first_look(view, prepare, inputs)
 
 
 def build_editing() -> None:
@@ -129,7 +129,7 @@ def build_editing() -> None:
         return editing(values, image, [values[name] for name in TO_STRENGTHS], who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
-    first_look(view, lambda values: editing(values, pictures.picture("cat"), STRENGTHS))
+    first_look(view, prepare, inputs)
 
 
 def has_eta(sampler: str) -> bool:

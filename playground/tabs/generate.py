@@ -67,7 +67,7 @@ def build(page) -> None:
     ]
     stop_on(stop, runs, ID)
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
-    first_look(view, pictures)
+    first_look(view, pictures, inputs)
     endpoint(with_knobs(generate), "generate")
     endpoint(with_knobs(interpolate), "interpolate")
 

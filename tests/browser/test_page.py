@@ -2,12 +2,14 @@
 
 import time
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect
 
 from playground.engine import get_engine
-from playground.settings import TABS
+from playground.settings import DEFAULTS, TABS
 
 # Gradio's own markup of an empty picture box, which has no public handle.
 GRADIOS = {"rules": {"aria-prohibited-attr": {"enabled": False}}}
@@ -53,7 +55,9 @@ def test_the_main_job_by_keyboard(page, app_url):
         page.keyboard.press("Tab")
         if generate.evaluate("button => button === document.activeElement"):
             break
+    shown = player.locator(".player").get_attribute("data-run")
     page.keyboard.press("Enter")
+    expect(player.locator(".player")).not_to_have_attribute("data-run", shown)
     expect(player.get_by_text("seed 4", exact=True).first).to_be_visible()
     expect(player).to_contain_text("6 / 6")
     scrub = player.locator("input[type=range]").first
@@ -62,6 +66,27 @@ def test_the_main_job_by_keyboard(page, app_url):
     page.keyboard.press("Home")
     expect(player).to_contain_text("0 / 6")
     assert player.locator("canvas[data-view=x_t]").first.evaluate("canvas => canvas.toDataURL()") != before
+
+
+def test_a_link_shows_its_pictures_before_anybody_presses(page, app_url, client):
+    files, _used = client.predict(prompt="red heart", seed=3, count=2, steps=6, api_name="/generate")
+    opened(page, app_url, "tab=generate&prompt=red+heart&seed=3&count=2&steps=6")
+    player = page.locator("#generate-player .player")
+    expect(player).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(player.locator(".caption b")).to_have_text(["seed 3", "seed 4"])
+    page.wait_for_function("document.querySelector('#generate-player input[type=range]').value === '6'")
+    for canvas, file in zip(player.locator(".main canvas").all(), files, strict=True):
+        raw = canvas.evaluate("c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+        made = np.asarray(Image.open(file)).astype(int)
+        assert np.abs(np.array(raw).reshape(*made.shape[:2], 4)[..., :3] - made).max() <= 1
+
+
+@pytest.mark.parametrize("asked", ["style=none-such", "checkpoint=nowhere", "count=16&steps=1000"])
+def test_a_link_that_asks_too_much_shows_what_the_page_starts_with(page, app_url, asked):
+    opened(page, app_url, f"tab=generate&prompt=red+heart&seed=3&{asked}")
+    player = page.locator("#generate-player .player")
+    expect(player).to_have_attribute("data-state", "done", timeout=60_000)
+    expect(player.locator(".caption b")).to_have_text([f"seed {DEFAULTS['seed'].default + k}" for k in range(4)])
 
 
 def test_a_run_comes_down_a_line_of_its_own_and_stop_lets_go_of_it(page, app_url):
@@ -92,10 +117,11 @@ def test_a_duel_is_a_link(page, app_url):
     lanes = "lane_count=3&steps_1=4&steps_2=5&sampler_3=heun&steps_3=6&guidance_scale_3=1"
     opened(page, app_url, f"tab=duel&{lanes}")
     player = page.locator("#duel-player")
-    expect(player).to_contain_text("DDIM · 10")  # the example that is there before anybody presses
     third = page.locator("#duel-sampler_3 input")
     expect(third).to_have_value("Heun (EDM)")
+    shown = player.locator(".player[data-state=done]").get_attribute("data-run")
     page.get_by_role("button", name="Compare", exact=True).click()
+    expect(player.locator(".player")).not_to_have_attribute("data-run", shown)
     for title, note in (("DDIM · 4", "w 2"), ("DPM-Solver++ 2M · 5", "w 2"), ("Heun (EDM) · 6", "w 1")):
         expect(player.locator(".caption").filter(has_text=title)).to_contain_text(note)
     page.locator("#duel-steps_2 input[type=number]").fill("7")
