@@ -79,6 +79,8 @@ ROWS = (
     Setting("steered", "bool", False, tabs=("denoise",), label="Use the prompt"),
     Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
     Setting("dataset", "name", "moons", 0, 40, tabs=("score",), label="Points"),
+    Setting("motion", "choice", "reverse", choices=("forward", "reverse", "langevin"), tabs=("score",), label="Motion",
+            help="What moves the particles: the noise, a sampler, or Langevin dynamics."),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
     Setting("step_size", "float", 0.1, 0.0001, 2.0, 0.0001, tabs=("score",), label="Step size"),
     Setting("checkpoint", "name", "emoji-32", 1, 120, tabs=("noise", *SPOKEN, "objective"), label="Model"),

@@ -329,6 +329,7 @@
       pause();
       scene.mode = name;
       host.dataset.mode = scene.mode;
+      for (const input of modes) input.checked = input.value === name;
       if (scene.mode === "langevin" && scene.mix && scene.mix.K) {
         startWalk();
         if (scene.t < 0.05 * scene.T) moveTo(0.25 * scene.T); // at t = 0 the steps are of size 0
@@ -372,7 +373,9 @@
       setStep(Lab.settings?.get("step_size") ?? value.step_size);
       if (first) moveTo(Lab.t === null ? (Lab.calm() ? 0.4 * scene.T : scene.T) : Lab.t, false);
       else moveTo(scene.t, false);
-      if (first && Lab.t === null && !Lab.calm()) play();
+      const motion = first && Lab.settings?.get("motion");
+      if (modes.some((input) => input.value === motion) && motion !== scene.mode) setMode(motion);
+      else if (first && Lab.t === null && !Lab.calm()) play();
     }
     function drawTicks() {
       // where the sampler stands still to ask: its levels
@@ -497,7 +500,11 @@
     $(".next").onclick = () => step(1);
     $(".again").onclick = again;
     $(".speed").onchange = (event) => (speed = Number(event.target.value));
-    for (const input of modes) input.onchange = () => setMode(input.value);
+    for (const input of modes)
+      input.onchange = () => {
+        setMode(input.value);
+        Lab.settings?.put("motion", input.value, source);
+      };
     for (const input of all(".layers input")) input.onchange = redraw;
 
     function link(name) {
@@ -553,7 +560,9 @@
     typeset();
     host.dataset.mode = scene.mode;
     root.addEventListener("lab:set", ({ detail }) => {
-      if (host.isConnected && detail.name === "step_size") setStep(detail.value);
+      if (!host.isConnected) return;
+      if (detail.name === "step_size") setStep(detail.value);
+      if (detail.name === "motion" && detail.value !== scene.mode) setMode(detail.value);
     });
     Object.assign(stepRange, {
       min: Math.log10(ui.props.step_size.low),

@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from playground.clouds import EXTENT, cloud
 from playground.schedules import SCHEDULES
@@ -120,6 +121,17 @@ def test_langevin_keeps_the_spread_of_q_t_and_its_step_is_the_pages(page, app_ur
     wait_for_label(page, "25 Langevin steps")
     have, want = map(float, re.search(r"particles ([\d.]+), of q_t ([\d.]+)", told(field)).groups())
     assert want == 1.0 and 0.8 < have < 1.3
+
+
+def test_what_moves_the_particles_is_in_the_link(page, app_url):
+    page.goto(f"{app_url}/?tab=score&motion=langevin&t=300")
+    field = page.locator("#score-field .field")
+    expect(field.get_by_role("radio", name="Langevin")).to_be_checked()
+    expect(field).to_have_attribute("data-mode", "langevin")
+    field.get_by_role("radio", name="Noising").check()
+    page.wait_for_function("new URLSearchParams(location.search).get('motion') === 'forward'")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(field.get_by_role("radio", name="Sampler")).to_be_checked()
 
 
 def test_the_terms_of_the_formula_light_up_their_numbers(page, app_url):
