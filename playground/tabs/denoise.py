@@ -16,9 +16,9 @@ from playground.images import to_tensor
 from playground.runs import Live, engine_for, lane_for
 from playground.runtimes import available_devices
 from playground.settings import check
+from playground.tabs.looks import first_look
 from playground.tabs.sampling import (
     QUIET,
-    first_look,
     follow_model,
     more_controls,
     prompt_controls,

@@ -17,9 +17,9 @@ from playground.samplers import SAMPLERS
 from playground.schedules import Level
 from playground.settings import STRENGTHS, check, shorten
 from playground.tabs.generate import answer
+from playground.tabs.looks import first_look
 from playground.tabs.sampling import (
     QUIET,
-    first_look,
     follow_model,
     guidance_state,
     more_controls,

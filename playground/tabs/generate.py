@@ -14,9 +14,9 @@ from playground.jobs import noise_of
 from playground.runs import Lane, Live, engine_for, lane_for
 from playground.samplers import Noise
 from playground.settings import check
+from playground.tabs.looks import first_look
 from playground.tabs.sampling import (
     QUIET,
-    first_look,
     follow_model,
     more_controls,
     prompt_controls,

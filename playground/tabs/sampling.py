@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -15,11 +14,9 @@ from playground import checkpoints
 from playground.about import about
 from playground.channels import Channel
 from playground.controls import control, errors_shown, registered
-from playground.engine import SMALL
-from playground.errors import UserError
 from playground.records import RunRecord
 from playground.samplers import SAMPLERS
-from playground.settings import DEFAULTS, check, from_query
+from playground.settings import DEFAULTS, check
 from playground.widgets import widget
 from playground.widgets.receipt import ReceiptCorner
 from playground.words import _, say
@@ -29,8 +26,6 @@ EXAMPLES = ("red heart", "lion", "watermelon", "guitar", "sunflower", "rocket", 
 LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
 SIGNS = {"beta_tilde": "β̃", "beta": "β"}
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-LOOK = 400  # questions to the network that nobody pressed for, at most
-LOOKS = 8  # of which so many are kept, for each player
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 
 
@@ -263,39 +258,6 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
     kept = event.success(records, None, corner.run, **QUIET)
     corner.follow(kept)
     return event
-
-
-def first_look(view: gr.HTML, prepare: Callable, inputs: dict) -> None:
-    """Before anybody has pressed anything, the player shows the finished run that the page's link asks for, or the one
-    of the settings that the page starts with: `prepare(values, who)`, as for `stream`.
-
-    Each is made once, for whoever comes first; not by a model of large pictures, which would take minutes.
-    """
-    start = {name: component.value for name, component in inputs.items()}
-    made: OrderedDict[str, dict] = OrderedDict()
-    making = threading.Lock()
-
-    def example(request: gr.Request) -> dict:
-        linked, _errors = from_query(dict(request.query_params))
-        wanted = start | {name: value for name, value in linked.items() if name in inputs}
-        for values in (wanted, start):
-            try:
-                live = prepare(values, request.session_hash)
-            except UserError:
-                continue  # what a link asks for need not be possible
-            if live.engine.size > SMALL:
-                return gr.skip()
-            if live.questions <= LOOK:
-                break
-        key = json.dumps([live.engine.checkpoint.name, values], default=str)
-        with making:
-            if key not in made:
-                made[key] = live.whole(example=True)
-                while len(made) > LOOKS:
-                    made.popitem(last=False)
-            return made[key]
-
-    view.ready(errors_shown(example), None, view, **QUIET)
 
 
 def stop_on(button: gr.Button, events: Sequence, elem_id: str) -> None:
