@@ -140,7 +140,7 @@ Lab.define("player", function (ui) {
     return slot;
   }
 
-  const meaning = (name) => (name === "x_t" && film.start.latent ? Lab.text("noisy latent, decoded at the end") : VIEWS[name].name);
+  const meaning = (name) => (name === "x_t" && film.start.latent ? Lab.text("noisy latent") : VIEWS[name].name);
 
   function assign(slot, name) {
     slot.view = name;
