@@ -376,14 +376,15 @@
     }
     const figureText = (y) => (!Number.isFinite(y) ? "–" : y !== 0 && Math.abs(y) < 0.001 ? y.toExponential(1).replace("-", "−") : Lab.number(y, Math.abs(y) < 0.1 ? 4 : Math.abs(y) < 10 ? 3 : 1));
 
-    const moved = Lab.frame(function (next, tell) {
+    function move(next, tell) {
       t = Lab.clamp(Math.round(next), 0, value.T);
       if (Number(slider.value) !== t) slider.value = t;
       follow();
       if (tell) Lab.tell(t, source);
-    });
+    }
+    const moved = Lab.frame(move);
     slider.setAttribute("aria-label", Lab.text("Level t"));
-    Lab.slider(slider, (next) => moved(next, true));
+    Lab.slider(slider, (next) => move(next, true)); // a frame later would take back the next key's step
     Lab.hear(element, source, (next) => value && moved(next, false));
 
     let pointer = null;

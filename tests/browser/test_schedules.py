@@ -191,6 +191,22 @@ def test_a_schedule_is_drawn_by_hand_and_by_keyboard(lab):
     assert all(b <= a for a, b in zip(shown, shown[1:], strict=False))
 
 
+def test_no_step_is_lost_however_the_frames_fall(lab):
+    stepped = lab.evaluate("""async () => {
+        const slider = document.querySelector('#schedules-curves .clock input');
+        const frame = () => new Promise(requestAnimationFrame);
+        const from = Number(slider.value);
+        for (let k = 0; k < 6; k++) {
+            slider.stepUp();
+            slider.dispatchEvent(new Event('input', {bubbles: true}));
+            await frame();
+        }
+        for (let k = 0; k < 5; k++) await frame();
+        return Number(slider.value) - from;
+    }""")
+    assert stepped == 6
+
+
 def test_each_schedules_own_knobs_are_in_the_link(browser, url):
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.set_default_timeout(60_000)
