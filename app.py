@@ -12,16 +12,17 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
-from playground import channels, checkpoints, settings
+from playground import checkpoints
 from playground.errors import UserError
-from playground.runs import engine_for
-from playground.sessions import light_sessions
-from playground.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
-from playground.tabs.sampling import models_of_now
-from playground.theme import CSS, THEME
-from playground.widgets import head
-from playground.widgets.link import link
-from playground.words import TRANSLATIONS, i18n
+from playground.page import channels
+from playground.page.parts.model import models_of_now
+from playground.page.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
+from playground.page.theme import CSS, THEME
+from playground.page.translations import TRANSLATIONS, i18n
+from playground.page.undocumented import light_sessions
+from playground.page.widgets import head
+from playground.page.widgets.link import link
+from playground.runs import engine_for, settings
 
 TABS = (noise, schedules, denoise, generate, duel, score, objective)
 # What every way of starting the page has in common; README says why.

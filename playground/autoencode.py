@@ -10,44 +10,16 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from tqdm import tqdm
 
-from .autoencoder import Autoencoder
-from .data import PictureSet, held_out, read_pictures
-from .errors import UserError
-from .quality import psnr
-from .recipe import Recipe
-from .runtimes import choose_device, threads
-
-
-def fit(pictures: PictureSet, args: argparse.Namespace, device: torch.device) -> Autoencoder:
-    """An autoencoder trained on these for so many images or minutes. Every draw is a function of the seed."""
-    torch.manual_seed(args.seed)
-    net = Autoencoder(args.dims, args.blocks).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.99), fused=True)
-    draw, began, seen = torch.Generator().manual_seed(args.seed), time.monotonic(), 0
-    with tqdm(total=args.images, unit="img", unit_scale=True) as bar:
-        while (progress := max(seen / args.images, (time.monotonic() - began) / 60 / args.minutes)) < 1:
-            x = pictures.x0(torch.multinomial(pictures.weights, args.batch, replacement=True, generator=draw))
-            x = x.to(device, memory_format=torch.channels_last)
-            side = x.shape[-1] // net.factor
-            noise = args.noise * torch.randn(len(x), net.channels, side, side, generator=draw)
-            loss = F.l1_loss(net(x, noise.to(device)), x)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            for group in optimiser.param_groups:
-                group["lr"] = args.lr * min(1.0, (seen + args.batch) / 3200) * 0.5 * (1 + math.cos(math.pi * progress))
-            optimiser.step()
-            seen += args.batch
-            bar.update(args.batch)
-            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-    return net.eval()
+from playground.errors import UserError
+from playground.models.devices import choose_device, threads
+from playground.training.autoencoding import fit
+from playground.training.data import held_out, read_pictures
+from playground.training.quality import psnr
+from playground.training.recipe import Recipe
 
 
 def arguments() -> argparse.ArgumentParser:

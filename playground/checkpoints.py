@@ -19,12 +19,12 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from . import pretrained
-from .autoencoder import Autoencoder, Pixels
-from .conditioning import Condition, Conditioner, Vocabulary
-from .errors import UserError
-from .schedules import SCHEDULES, NoiseSchedule
-from .unet import UNet
+from playground.errors import UserError
+from playground.models import diffusers as pretrained
+from playground.models.autoencoder import Autoencoder, Pixels
+from playground.models.conditioning import Condition, Conditioner, Vocabulary
+from playground.models.unet import UNet
+from playground.schedules import SCHEDULES, NoiseSchedule
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 PREDICTIONS = ("eps", "x0", "v")

@@ -20,17 +20,23 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from . import quality
-from .cards import contact_sheet, evaluation_tables, with_evaluation
-from .checkpoints import FOLDER, Checkpoint, load, locate
-from .conditioning import Condition
-from .data import PictureSet, held_out, read_pictures
-from .denoiser import Denoiser, UNetDenoiser
-from .errors import UserError
-from .recipe import Recipe
-from .runtimes import choose_device, threads
-from .samplers import SAMPLERS
-from .settings import check
+from playground.checkpoints import (
+    FOLDER,
+    Checkpoint,
+    load,
+    locate,
+)
+from playground.errors import UserError
+from playground.images.sheets import contact_sheet
+from playground.models.conditioning import Condition
+from playground.models.denoiser import Denoiser, UNetDenoiser
+from playground.models.devices import choose_device, threads
+from playground.runs.settings import check
+from playground.samplers import SAMPLERS
+from playground.training import quality
+from playground.training.cards import evaluation_tables, with_evaluation
+from playground.training.data import PictureSet, held_out, read_pictures
+from playground.training.recipe import Recipe
 
 SAMPLER, STEPS = "ddpm", 20  # of the pictures for retrieval, copying and the sheet
 REFERENCE, REFERENCE_STEPS = "heun", 250  # where the others' pictures of the same noise should end up

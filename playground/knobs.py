@@ -38,6 +38,12 @@ class Knob:
         whole = isinstance(self.default, int)
         if not self.low <= number <= self.high or (whole and number != int(number)):
             template = "{label} must be a {number} between {low} and {high}; you gave {value}."
-            raise UserError(template, label=self.label, number="whole number" if whole else "number",
-                            low=self.low, high=self.high, value=value)
+            raise UserError(
+                template,
+                label=self.label,
+                number="whole number" if whole else "number",
+                low=self.low,
+                high=self.high,
+                value=value,
+            )
         return int(number) if whole else number

@@ -23,8 +23,9 @@ def rates(level: Level | Sequence[Level], like: Tensor) -> tuple[float | Tensor,
     the dtype, the device and the number of axes of `like` (B, …)."""
     if isinstance(level, Level):
         return level.signal_rate, level.noise_rate
-    pairs = torch.tensor([[each.signal_rate for each in level], [each.noise_rate for each in level]],
-                         dtype=torch.float64).to(like.device, like.dtype)
+    pairs = torch.tensor(
+        [[each.signal_rate for each in level], [each.noise_rate for each in level]], dtype=torch.float64
+    ).to(like.device, like.dtype)
     signal, noise = pairs.view(2, len(level), *[1] * (like.ndim - 1))
     return signal, noise
 
@@ -54,8 +55,10 @@ class Prediction:
         p, q = (0.0, 1.0) if kind == "eps" else (-s, a)
         determinant = a * q - s * p
         if _nonzero(determinant) is not determinant:
-            raise UserError("A network that predicts noise cannot start where no signal is left (ᾱ = 0): "
-                            "switch zero terminal SNR off, or use a network that predicts v or x0.")
+            raise UserError(
+                "A network that predicts noise cannot start where no signal is left (ᾱ = 0): "
+                "switch zero terminal SNR off, or use a network that predicts v or x0."
+            )
         return cls((q * x - s * output) / determinant, (a * output - p * x) / determinant, level)
 
     @property
@@ -115,8 +118,11 @@ def guide(unconditional: Prediction, conditional: Prediction, guidance_scale: fl
     w is a number or a tensor that broadcasts. At w = 1 the conditional prediction exactly and at 0 the
     unconditional one, which lerp promises and the formula in floating point does not.
     """
-    return Prediction(torch.lerp(unconditional.x0, conditional.x0, guidance_scale),
-                      torch.lerp(unconditional.eps, conditional.eps, guidance_scale), conditional.level)
+    return Prediction(
+        torch.lerp(unconditional.x0, conditional.x0, guidance_scale),
+        torch.lerp(unconditional.eps, conditional.eps, guidance_scale),
+        conditional.level,
+    )
 
 
 def clip(prediction: Prediction, limit: float = 1.0) -> Prediction:

@@ -7,73 +7,54 @@ command goes on from there.
 
 from __future__ import annotations
 
-import json
+import argparse
 import math
-import signal
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
-from .autoencoder import load_autoencoder
-from .cards import write_card
-from .checkpoints import load
-from .data import in_latents, read_pictures
-from .errors import UserError
-from .images import to_png
-from .recipe import Recipe, arguments
-from .runtimes import choose_device, threads
-from .trainer import Trainer
+from playground.checkpoints import PREDICTIONS, load
+from playground.errors import UserError
+from playground.models.autoencoder import load_autoencoder
+from playground.models.devices import choose_device, threads
+from playground.schedules import SCHEDULES
+from playground.training.data import in_latents, read_pictures
+from playground.training.recipe import Recipe
+from playground.training.session import train
+from playground.training.trainer import Trainer
+
+CHOICES = {
+    "schedule": tuple(SCHEDULES),
+    "prediction": PREDICTIONS,
+    "loss": ("mse", "l1"),
+    "optimiser": ("muon", "adamw"),
+}
 
 
-def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, data: str) -> None:
-    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`."""
-    runs.mkdir(parents=True, exist_ok=True)
-    state = runs / "state.safetensors"
-    if state.exists():
-        trainer.resume(state)
-        print(f"going on from step {trainer.step}, {trainer.images} images")
-    saved, looked = time.monotonic(), time.monotonic()
-    bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
-
-    def look(final: bool) -> None:
-        """Held-out errors to the log, a grid of samples, and the checkpoint with its card as of now."""
-        errors = trainer.errors()
-        line = {"step": trainer.step, "images": trainer.images, "minutes": round(trainer.seconds / 60, 1)}
-        line |= {"loss": round(trainer.loss, 5), "error": {f"{k:g}": round(v, 5) for k, v in errors.items()}}
-        with open(runs / "log.jsonl", "a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        (runs / f"samples-{trainer.step:07d}.png").write_bytes(to_png(trainer.sample_grid()))
-        trainer.mean.save(out, write_card(trainer, out.name, data, trainer.loss, errors, final))
-        bar.write(json.dumps(line))
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        while (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
-            start = time.monotonic()
-            loss = trainer.train_step(progress)
-            trainer.loss = loss if math.isnan(trainer.loss) else trainer.loss + 0.01 * (loss - trainer.loss)
-            trainer.seconds += time.monotonic() - start
-            bar.update(trainer.recipe.batch)
-            bar.set_postfix(loss=f"{trainer.loss:.4f}", refresh=False)
-            if not math.isfinite(loss):
-                raise UserError("The loss is no longer a number at step {step}; try a smaller --lr.", step=trainer.step)
-            if time.monotonic() - saved > 120:
-                trainer.save(state)
-                saved = time.monotonic()
-            if time.monotonic() - looked > 900:
-                look(final=False)
-                looked = time.monotonic()
-    except KeyboardInterrupt:
-        trainer.save(state)
-        sys.exit(f"\nstopped at step {trainer.step}; the same command goes on from here")
-    trainer.save(state)
-    look(final=True)
-    bar.close()
-    print(f"{out}: {trainer.images} images in {trainer.seconds / 60:.0f} minutes")
+def arguments(about: str) -> argparse.ArgumentParser:
+    """The command line: where from and where to, how long, and every field of Recipe."""
+    parser = argparse.ArgumentParser(prog="python -m playground.train", description=about)
+    parser.add_argument("--data", required=True, help="folder or zip of pictures, plain or with a metadata.jsonl")
+    parser.add_argument("--out", required=True, type=Path, help="where the checkpoint goes: checkpoints/NAME")
+    parser.add_argument("--images", type=int, default=1_000_000, help="stop after having seen so many")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="or after so long, whichever is first")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
+    parser.add_argument("--autoencoder", type=Path, help="train on its latents of --size: see playground.autoencode")
+    parser.add_argument("--start", help="begin with the weights of this checkpoint: same net, words and styles")
+    parser.add_argument("--about-data", default="", help="a sentence for the model card: sources and licences")
+    for field in fields(Recipe):
+        name, default = "--" + field.name.replace("_", "-"), field.default
+        if isinstance(default, bool):
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=default)
+        elif isinstance(default, tuple):
+            parser.add_argument(name, type=int, nargs="+", default=list(default))
+        else:
+            choices = CHOICES.get(field.name)
+            parser.add_argument(name, type=type(default), default=default, choices=choices, help=f"({default})")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> None:

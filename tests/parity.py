@@ -15,12 +15,12 @@ LEVELS = (0, 1, 37, 137, 400, 700, 999, 1000)
 
 def parity() -> dict:
     """A 16 × 16 picture, its noise as the page gets it, and for some levels ᾱ and the bytes of x_t."""
-    from playground.forward import chosen_picture
     from playground.images import to_pixels
-    from playground.jobs import noise_of
     from playground.predictions import q_sample
+    from playground.runs.forward import chosen_picture
+    from playground.runs.wire import encoded, picture_value
+    from playground.samplers.noise import noise_of
     from playground.schedules import SCHEDULES
-    from playground.widgets.scrubber import encoded, picture_value
 
     schedule = SCHEDULES["cosine"].make(T=1000)
     x0 = chosen_picture(None, "cat", 16)

@@ -18,9 +18,19 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from playground.exact import Gaussian, Mixture, gaussian, mixture
 from playground.samplers import SAMPLERS, count_evaluations, run
-from playground.schedules import SCHEDULES, Level, NoiseSchedule, spaced
+from playground.schedules import (
+    SCHEDULES,
+    Level,
+    NoiseSchedule,
+    spaced,
+)
+from playground.theory.exact import (
+    Gaussian,
+    Mixture,
+    gaussian,
+    mixture,
+)
 
 T = 600  # divisible by every number of steps below and, for PNDM, its half steps too
 STEPS = (1, 2, 3, 10, 50)
@@ -73,25 +83,48 @@ def double(module_name: str, noise: Callable[[Sequence[int]], Tensor]) -> Iterat
 
 # our name: (diffusers' module, class, its settings, spacing of the levels, our knobs)
 THEIRS: dict[str, tuple[str, str, dict, str, dict]] = {
-    "ddpm": ("scheduling_ddpm", "DDPMScheduler", {"variance_type": "fixed_small", "clip_sample": False},
-             "leading", {}),
-    "ddpm beta": ("scheduling_ddpm", "DDPMScheduler", {"variance_type": "fixed_large", "clip_sample": False},
-                  "leading", {"variance": "beta"}),
+    "ddpm": ("scheduling_ddpm", "DDPMScheduler", {"variance_type": "fixed_small", "clip_sample": False}, "leading", {}),
+    "ddpm beta": (
+        "scheduling_ddpm",
+        "DDPMScheduler",
+        {"variance_type": "fixed_large", "clip_sample": False},
+        "leading",
+        {"variance": "beta"},
+    ),
     "ddim": ("scheduling_ddim", "DDIMScheduler", {"clip_sample": False}, "trailing", {}),
     "ddim eta": ("scheduling_ddim", "DDIMScheduler", {"clip_sample": False}, "trailing", {"eta": 0.7}),
-    "euler_ancestral": ("scheduling_euler_ancestral_discrete", "EulerAncestralDiscreteScheduler", {},
-                        "trailing", {}),
+    "euler_ancestral": ("scheduling_euler_ancestral_discrete", "EulerAncestralDiscreteScheduler", {}, "trailing", {}),
     "heun": ("scheduling_heun_discrete", "HeunDiscreteScheduler", {}, "trailing", {}),
     "dpmpp_2m": ("scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler", {}, "trailing", {}),
-    "dpmpp_2m sigma_min": ("scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler",
-                           {"final_sigmas_type": "sigma_min", "lower_order_final": False}, "trailing", {}),
-    "dpmpp_2m_sde": ("scheduling_dpmsolver_multistep", "DPMSolverMultistepScheduler",
-                     {"algorithm_type": "sde-dpmsolver++"}, "trailing", {}),
-    "dpmpp_2s": ("scheduling_dpmsolver_singlestep", "DPMSolverSinglestepScheduler",
-                 {"lower_order_final": True}, "trailing", {}),
+    "dpmpp_2m sigma_min": (
+        "scheduling_dpmsolver_multistep",
+        "DPMSolverMultistepScheduler",
+        {"final_sigmas_type": "sigma_min", "lower_order_final": False},
+        "trailing",
+        {},
+    ),
+    "dpmpp_2m_sde": (
+        "scheduling_dpmsolver_multistep",
+        "DPMSolverMultistepScheduler",
+        {"algorithm_type": "sde-dpmsolver++"},
+        "trailing",
+        {},
+    ),
+    "dpmpp_2s": (
+        "scheduling_dpmsolver_singlestep",
+        "DPMSolverSinglestepScheduler",
+        {"lower_order_final": True},
+        "trailing",
+        {},
+    ),
     "unipc": ("scheduling_unipc_multistep", "UniPCMultistepScheduler", {}, "trailing", {}),
-    "unipc sigma_min": ("scheduling_unipc_multistep", "UniPCMultistepScheduler",
-                        {"final_sigmas_type": "sigma_min"}, "trailing", {}),
+    "unipc sigma_min": (
+        "scheduling_unipc_multistep",
+        "UniPCMultistepScheduler",
+        {"final_sigmas_type": "sigma_min"},
+        "trailing",
+        {},
+    ),
     "deis": ("scheduling_deis_multistep", "DEISMultistepScheduler", {}, "trailing", {}),
     "pndm": ("scheduling_pndm", "PNDMScheduler", {"set_alpha_to_one": True}, "trailing", {}),
     "lcm": ("scheduling_lcm", "LCMScheduler", {"timestep_scaling": 1e9}, "trailing", {}),
@@ -123,9 +156,12 @@ def theirs(case: str, kind: str, levels: Sequence[Level], x: Tensor, half: bool)
         settings = {**settings, "original_inference_steps": schedule.T}
     with double(name, draws(3)) as module:
         scheduler = getattr(module, class_name)(
-            num_train_timesteps=schedule.T, trained_betas=schedule.beta[1:].tolist(),
+            num_train_timesteps=schedule.T,
+            trained_betas=schedule.beta[1:].tolist(),
             prediction_type={"eps": "epsilon", "v": "v_prediction"}[kind],
-            **settings, **({} if told else {"timestep_spacing": spacing}))
+            **settings,
+            **({} if told else {"timestep_spacing": spacing}),
+        )
         if told:
             scheduler.set_timesteps(timesteps=[round(level.t) - 1 for level in levels[:-1]])
             half = False
@@ -162,8 +198,13 @@ def compared(case: str) -> list[tuple[str, str, int, bool]]:
     """(case, eps or v, steps, from half-way): all of it, less for the variants of a sampler and, being slow, 50 steps.
     (diffusers' PNDM starts with three Runge–Kutta steps and can't do fewer.)"""
     every = [(case, kind, steps, half) for kind in ("eps", "v") for steps in STEPS for half in (False, True)]
-    return [how for how in every if (case != "pndm" or how[2] > 3) and (" " not in case or how[2] in (3, 10))
-            and (how[2] < 50 or (how[1] == "v") == how[3])]
+    return [
+        how
+        for how in every
+        if (case != "pndm" or how[2] > 3)
+        and (" " not in case or how[2] in (3, 10))
+        and (how[2] < 50 or (how[1] == "v") == how[3])
+    ]
 
 
 # -------------------------------------------------------------------------------------------- exact flows
@@ -212,8 +253,10 @@ def numbers() -> Mixture:
 
 
 def table() -> str:
-    rows = ["| sampler | measured order | largest difference from diffusers | NFE at 5, 10, 20, 50 steps |",
-            "|---|---|---|---|"]
+    rows = [
+        "| sampler | measured order | largest difference from diffusers | NFE at 5, 10, 20, 50 steps |",
+        "|---|---|---|---|",
+    ]
     for name, sampler in SAMPLERS.items():
         order = f"{measured_order(name, gaussian(0.3, 0.5), 'snr'):.2f}" if sampler.order else "–"
         far = [difference(*how) for case in THEIRS if case.split()[0] == name for how in compared(case)]

@@ -7,9 +7,15 @@ import pytest
 import torch
 
 from playground import checkpoints
-from playground.checkpoints import Checkpoint, list_checkpoints, load, locate, offer
-from playground.conditioning import Condition
+from playground.checkpoints import (
+    Checkpoint,
+    list_checkpoints,
+    load,
+    locate,
+    offer,
+)
 from playground.errors import UserError
+from playground.models.conditioning import Condition
 
 
 @pytest.fixture

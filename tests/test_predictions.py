@@ -9,7 +9,16 @@ import torch
 from diffusers import DDPMScheduler
 
 from playground.errors import UserError
-from playground.predictions import KINDS, Prediction, clip, guide, posterior, posterior_weights, q_sample, q_step
+from playground.predictions import (
+    KINDS,
+    Prediction,
+    clip,
+    guide,
+    posterior,
+    posterior_weights,
+    q_sample,
+    q_step,
+)
 from playground.schedules import SCHEDULES, Level, zero_terminal_snr
 
 LINEAR = SCHEDULES["linear"].make(1000)

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from playground.bench import crowd, offline
-from playground.bench.report import save
 from playground.errors import UserError
+from playground.report import save
 
 BENCHMARKS = {
     "unet": offline.unet,

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from playground.bench.offline import inputs_of
-from playground.bench.report import Report
 from playground.bench.server import Server, serving
 from playground.bench.student import Press, Visit, visit
 from playground.checkpoints import Checkpoint, load
-from playground.denoiser import UNetDenoiser
+from playground.engine import job_for
+from playground.engine.tasks import run_direct
 from playground.images import to_pixels
-from playground.jobs import job_for
-from playground.runtimes import Runtime, best
-from playground.work import run_direct
+from playground.models.denoiser import UNetDenoiser
+from playground.models.runtimes import Runtime, best
+from playground.report import Report
 
 STEPS, GUIDANCE = 20, 2.0
 PROMPTS = ("cat face", "red heart", "ghost", "dog face", "car", "tree", "grinning face", "rocket")

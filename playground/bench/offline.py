@@ -8,17 +8,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from playground import runtimes
-from playground.bench.report import Report, in_turn
 from playground.checkpoints import Checkpoint, load
-from playground.conditioning import Condition
-from playground.denoiser import UNetDenoiser
-from playground.jobs import job_for, noise_of
+from playground.engine import job_for
+from playground.engine.tasks import run_direct
+from playground.models import runtimes
+from playground.models.conditioning import Condition
+from playground.models.denoiser import UNetDenoiser
+from playground.models.runtimes import Inputs, Runtime
 from playground.predictions import Prediction
-from playground.runtimes import Inputs, Runtime
+from playground.report import Report, in_turn
 from playground.samplers import SAMPLERS, run
+from playground.samplers.noise import noise_of
 from playground.schedules import spaced
-from playground.work import run_direct
 
 BATCHES = (1, 4, 16, 32)
 STEPS = 50

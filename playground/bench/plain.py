@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from playground.checkpoints import load
-from playground.denoiser import UNetDenoiser, clipped, guided
 from playground.images import to_pixels
-from playground.jobs import noise_of
+from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.samplers import ddim, run
+from playground.samplers.noise import noise_of
 from playground.schedules import spaced
 
 

@@ -18,9 +18,26 @@ from torch import Tensor
 
 from playground.knobs import Knob
 from playground.predictions import Prediction
-from playground.samplers.ancestral import ddim, ddpm, euler_ancestral, langevin, lcm
-from playground.samplers.driving import Noise, Query, Sampling, run
-from playground.samplers.exponential import deis, dpmpp_2m, dpmpp_2m_sde, dpmpp_2s, unipc
+from playground.samplers.ancestral import (
+    ddim,
+    ddpm,
+    euler_ancestral,
+    langevin,
+    lcm,
+)
+from playground.samplers.driving import (
+    Noise,
+    Query,
+    Sampling,
+    run,
+)
+from playground.samplers.exponential import (
+    deis,
+    dpmpp_2m,
+    dpmpp_2m_sde,
+    dpmpp_2s,
+    unipc,
+)
 from playground.samplers.slopes import heun, pndm
 from playground.schedules import Level
 
@@ -49,27 +66,54 @@ def _eta(default: float) -> Knob:
     return Knob("eta", default, 0.0, 1.0, 0.05, "η, the share of fresh noise")
 
 
-SAMPLERS: dict[str, Sampler] = {sampler.name: sampler for sampler in (
-    Sampler("ddim", "DDIM", ddim, 1, 1, False, (_eta(0.0),), "Song, Meng & Ermon 2021"),
-    Sampler("ddpm", "DDPM", ddpm, 0, 1, True, (
-        Knob("variance", "beta_tilde", label="Variance σ²", choices=("beta_tilde", "beta")),),
-        "Ho et al. 2020"),
-    Sampler("euler_ancestral", "Euler ancestral", euler_ancestral, 0, 1, True, (_eta(1.0),), "Crowson 2022"),
-    Sampler("heun", "Heun (EDM)", heun, 2, 2, False, (
-        Knob("churn", 0.0, 0.0, 100.0, 1.0, "Churn"),), "Karras et al. 2022"),
-    Sampler("dpmpp_2m", "DPM-Solver++ 2M", dpmpp_2m, 2, 1, False, (), "Lu et al. 2022"),
-    Sampler("dpmpp_2s", "DPM-Solver++ 2S", dpmpp_2s, 2, 1, False, (), "Lu et al. 2022"),
-    Sampler("dpmpp_2m_sde", "DPM-Solver++ 2M SDE", dpmpp_2m_sde, 0, 1, True, (_eta(1.0),), "Lu et al. 2022"),
-    Sampler("unipc", "UniPC", unipc, 2, 1, False, (), "Zhao et al. 2023"),
-    Sampler("deis", "DEIS", deis, 2, 1, False, (), "Zhang & Chen 2023"),
-    Sampler("pndm", "PNDM", pndm, 2, 1, False, (), "Liu et al. 2022"),
-    Sampler("lcm", "LCM", lcm, 0, 1, True, (), "Luo et al. 2023"),
-    Sampler("langevin", "Langevin", langevin, 0, 2, True, (
-        Knob("predictor", "ancestral", label="Between levels", choices=("ancestral", "none")),
-        Knob("corrections", 1, 1, 20, 1, "Langevin steps per level"),
-        Knob("step_size", 0.1, 0.005, 0.5, 0.005, "Langevin step size")),
-        "Song & Ermon 2019; Song et al. 2021"),
-)}
+SAMPLERS: dict[str, Sampler] = {
+    sampler.name: sampler
+    for sampler in (
+        Sampler("ddim", "DDIM", ddim, 1, 1, False, (_eta(0.0),), "Song, Meng & Ermon 2021"),
+        Sampler(
+            "ddpm",
+            "DDPM",
+            ddpm,
+            0,
+            1,
+            True,
+            (Knob("variance", "beta_tilde", label="Variance σ²", choices=("beta_tilde", "beta")),),
+            "Ho et al. 2020",
+        ),
+        Sampler("euler_ancestral", "Euler ancestral", euler_ancestral, 0, 1, True, (_eta(1.0),), "Crowson 2022"),
+        Sampler(
+            "heun",
+            "Heun (EDM)",
+            heun,
+            2,
+            2,
+            False,
+            (Knob("churn", 0.0, 0.0, 100.0, 1.0, "Churn"),),
+            "Karras et al. 2022",
+        ),
+        Sampler("dpmpp_2m", "DPM-Solver++ 2M", dpmpp_2m, 2, 1, False, (), "Lu et al. 2022"),
+        Sampler("dpmpp_2s", "DPM-Solver++ 2S", dpmpp_2s, 2, 1, False, (), "Lu et al. 2022"),
+        Sampler("dpmpp_2m_sde", "DPM-Solver++ 2M SDE", dpmpp_2m_sde, 0, 1, True, (_eta(1.0),), "Lu et al. 2022"),
+        Sampler("unipc", "UniPC", unipc, 2, 1, False, (), "Zhao et al. 2023"),
+        Sampler("deis", "DEIS", deis, 2, 1, False, (), "Zhang & Chen 2023"),
+        Sampler("pndm", "PNDM", pndm, 2, 1, False, (), "Liu et al. 2022"),
+        Sampler("lcm", "LCM", lcm, 0, 1, True, (), "Luo et al. 2023"),
+        Sampler(
+            "langevin",
+            "Langevin",
+            langevin,
+            0,
+            2,
+            True,
+            (
+                Knob("predictor", "ancestral", label="Between levels", choices=("ancestral", "none")),
+                Knob("corrections", 1, 1, 20, 1, "Langevin steps per level"),
+                Knob("step_size", 0.1, 0.005, 0.5, 0.005, "Langevin step size"),
+            ),
+            "Song & Ermon 2019; Song et al. 2021",
+        ),
+    )
+}
 
 
 def count_evaluations(name: str, levels: Sequence[Level], **knobs: object) -> int:

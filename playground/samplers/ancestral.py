@@ -62,8 +62,15 @@ def lcm(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
     return x
 
 
-def langevin(x: Tensor, levels: Sequence[Level], noise: Noise, *, predictor: str = "ancestral",
-             corrections: int = 1, step_size: float = 0.1) -> Sampling:
+def langevin(
+    x: Tensor,
+    levels: Sequence[Level],
+    noise: Noise,
+    *,
+    predictor: str = "ancestral",
+    corrections: int = 1,
+    step_size: float = 0.1,
+) -> Sampling:
     """Langevin steps x + δ·score + √(2δ)·z at each level, δ = step_size·s²: Song & Ermon 2019, algorithm 1.
 
     From level to level the predictor takes an ancestral step (Song et al. 2021b, algorithm 3), or "none", which makes

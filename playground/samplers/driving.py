@@ -16,8 +16,11 @@ Sampling = Generator[Query, Prediction, Tensor]
 
 
 @torch.no_grad()
-def run(sampler: Sampling, denoise: Callable[[Tensor, Level], Prediction],
-        record: Callable[[Tensor, Level, Prediction], None] | None = None) -> Tensor:
+def run(
+    sampler: Sampling,
+    denoise: Callable[[Tensor, Level], Prediction],
+    record: Callable[[Tensor, Level, Prediction], None] | None = None,
+) -> Tensor:
     """Drive a sampler to its end; `record(x, level, prediction)` sees every query with its answer."""
     prediction = None
     while True:

@@ -43,8 +43,12 @@ def _at_sigma(sigma: float, near: Level) -> Level:
     return Level(near.clock.level_at(-2 * math.log(sigma)).t if near.clock else near.t, alpha_bar, near.clock)
 
 
-ADAMS = {1: (1,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12),
-         4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}  # Adams–Bashforth, the latest first
+ADAMS = {
+    1: (1,),
+    2: (3 / 2, -1 / 2),
+    3: (23 / 12, -16 / 12, 5 / 12),
+    4: (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+}  # Adams–Bashforth, the latest first
 
 
 def pndm(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:

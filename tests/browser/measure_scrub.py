@@ -17,13 +17,14 @@ import gradio as gr
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from playground.forward import chosen_picture, schedule_of
 from playground.images import to_pixels
-from playground.jobs import noise_of
+from playground.page.tabs import Page, noise
+from playground.page.widgets import head
+from playground.page.widgets.scrubber import scrubber
 from playground.predictions import q_sample
-from playground.tabs import Page, noise
-from playground.widgets import head
-from playground.widgets.scrubber import curve_value, picture_value, scrubber
+from playground.runs.forward import chosen_picture, schedule_of
+from playground.runs.wire import curve_value, picture_value
+from playground.samplers.noise import noise_of
 from tests.conftest import browser_path
 
 SIZES = (256, 512)

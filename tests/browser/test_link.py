@@ -6,10 +6,10 @@ import gradio as gr
 import pytest
 from playwright.sync_api import expect
 
-from playground.controls import control
-from playground.widgets import head
-from playground.widgets.link import link
-from playground.words import TRANSLATIONS, _, i18n
+from playground.page.controls import control
+from playground.page.translations import TRANSLATIONS, _, i18n
+from playground.page.widgets import head
+from playground.page.widgets.link import link
 
 expect.set_options(timeout=30_000)
 DOTTED = "A sentence. With dots: and more."

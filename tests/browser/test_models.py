@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from playground import checkpoints
-from playground.settings import DEFAULTS
+from playground.runs.settings import DEFAULTS
 from tests.test_pretrained import saved
 
 CARD = """---

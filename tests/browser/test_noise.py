@@ -11,15 +11,15 @@ from PIL import Image
 
 from playground.checkpoints import load
 from playground.engine import Engine
-from playground.forward import chosen_picture, schedule_of
 from playground.images import to_pixels
-from playground.jobs import noise_of
-from playground.pictures import picture
+from playground.images.bundled import picture
+from playground.page.tabs import Page, noise
+from playground.page.theme import CSS, THEME
+from playground.page.translations import TRANSLATIONS, i18n
+from playground.page.widgets import head
 from playground.predictions import q_sample
-from playground.tabs import Page, noise
-from playground.theme import CSS, THEME
-from playground.widgets import head
-from playground.words import TRANSLATIONS, i18n
+from playground.runs.forward import chosen_picture, schedule_of
+from playground.samplers.noise import noise_of
 
 ROOT = "#noise-scrubber"
 SLIDER = f"{ROOT} input[type=range]"

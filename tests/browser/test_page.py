@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from playground.engine import get_engine
-from playground.settings import DEFAULTS, TABS
+from playground.runs.settings import DEFAULTS, TABS
 
 # Gradio's own markup of an empty picture box, which has no public handle.
 GRADIOS = {"rules": {"aria-prohibited-attr": {"enabled": False}}}

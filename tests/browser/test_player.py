@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from playground.controls import errors_shown
 from playground.images import to_pixels
-from playground.tabs.sampling import stop_on
-from playground.widgets import head
-from playground.widgets.player import Frame, error_map, news, opening, player
+from playground.page.controls import errors_shown
+from playground.page.parts.run import stop_on
+from playground.page.widgets import head
+from playground.page.widgets.player import player
+from playground.runs.frames import (
+    Frame,
+    error_map,
+    news,
+    opening,
+)
 
 STEPS = 50
 LONG = 400  # of a run that is to be stopped

@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from playwright.sync_api import expect
 
-from playground.widgets import head
+from playground.page.widgets import head
 
 SLOW = 1.5  # seconds that the word of the stream's end takes to the page
 

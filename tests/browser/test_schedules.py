@@ -11,16 +11,16 @@ from axe_playwright_python.sync_playwright import Axe
 
 from playground.checkpoints import load
 from playground.engine import Engine
-from playground.figures import SCHEDULE_STYLES
-from playground.forward import FIRST, chosen_picture
 from playground.images import to_pixels
+from playground.page.tabs import Page, objective, schedules
+from playground.page.theme import CSS, THEME
+from playground.page.widgets import head
+from playground.page.widgets.link import link
+from playground.runs.figures import SCHEDULE_STYLES
+from playground.runs.forward import FIRST, chosen_picture
+from playground.runs.settings import DEFAULTS
+from playground.runs.wire import STRIP_SIZE
 from playground.schedules import SCHEDULES
-from playground.settings import DEFAULTS
-from playground.tabs import Page, objective, schedules
-from playground.theme import CSS, THEME
-from playground.widgets import head
-from playground.widgets.curves import STRIP_SIZE
-from playground.widgets.link import link
 
 CURVES = "#schedules-curves .curves"
 

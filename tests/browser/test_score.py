@@ -9,8 +9,8 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from playground.clouds import EXTENT, cloud
 from playground.schedules import SCHEDULES
+from playground.theory.clouds import EXTENT, cloud
 
 READY = "document.querySelector('#score-field canvas.big')?.getAttribute('aria-label')?.includes('t {t}:')"
 

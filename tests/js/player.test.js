@@ -1,9 +1,9 @@
 /* The run as the page holds it, completion of prompts, and what a sampler costs. */
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const Lab = require("../../playground/widgets/film.js");
-require("../../playground/widgets/words.js");
-require("../../playground/widgets/cost.js");
+const Lab = require("../../playground/page/widgets/film.js");
+require("../../playground/page/widgets/words.js");
+require("../../playground/page/widgets/cost.js");
 
 const bytes = (...values) => Buffer.from(values).toString("base64");
 const frame = (lane, step, ab, more = {}) => ({

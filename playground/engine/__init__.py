@@ -1,0 +1,8 @@
+"""Everybody's denoising steps in one batch."""
+
+from playground.engine.batching import Engine
+from playground.engine.jobs import Job, job_for
+from playground.engine.registry import close_engines, get_engine, timing
+from playground.engine.tasks import Step
+
+__all__ = ["Engine", "Job", "Step", "close_engines", "get_engine", "job_for", "timing"]

@@ -1,0 +1,79 @@
+"""The engines that are open: one for each checkpoint and device, made when they are first asked for."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+
+from playground.checkpoints import load, written
+from playground.engine import zerogpu
+from playground.engine.batching import SMALL, Engine
+from playground.engine.jobs import job_for
+from playground.errors import UserError
+from playground.models.devices import choose_device
+
+# ------------------------------------------------------------------ one engine for all
+
+_engines: dict[tuple[str, str], tuple[Engine, int]] = {}  # each with the time at which its weights were written
+_loading = threading.Lock()
+GRACE = 10  # seconds in which who has just been given an engine begins a run
+
+
+def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
+    """The process's one engine for a checkpoint on a device. Weights that a training has written anew are read anew;
+    runs that have begun end with those they began with.
+
+    Raises:
+        UserError: the checkpoint or the device is missing.
+    """
+    borrowed = zerogpu.present() and device != "cpu"
+    key = (str(name), "zerogpu" if borrowed else str(choose_device(device)))
+    with _loading:
+        engine, since = _engines.get(key, (None, 0))
+        if engine is not None and since == written(key[0]):
+            return engine
+        try:
+            fresh = _open(*key)
+        except UserError:
+            if engine is None:
+                raise
+            return engine  # the new weights are not all there yet
+        if engine is not None:
+            threading.Thread(target=_retire, args=(engine,), daemon=True).start()
+        return fresh
+
+
+def _open(name: str, device: str) -> Engine:
+    since = written(name)
+    checkpoint = load(name)
+    rows = max(2, min(32, 32 * SMALL**2 // checkpoint.size**2))  # a guided picture takes two
+    borrowed = device == "zerogpu"
+    engine = Engine(checkpoint, "cpu" if borrowed else device, max_batch=rows, warm=checkpoint.size <= SMALL)
+    engine = zerogpu.Borrowing(engine, name) if borrowed else engine
+    _engines[name, device] = engine, since
+    return engine
+
+
+def _retire(engine: Engine) -> None:
+    time.sleep(GRACE)
+    while engine.stats()["live"]:
+        time.sleep(1)
+    engine.close()
+
+
+@atexit.register
+def close_engines() -> None:
+    """Ends every engine of the process, so that no thread is inside the network when the interpreter goes."""
+    while _engines:
+        _engines.popitem()[1][0].close()
+
+
+def timing(device: str = "auto", name: str = "emoji-32", steps: int = 40) -> dict:
+    """`Engine.stats` with the steps per second of one picture on a device, as somebody would get them now."""
+    engine = get_engine(name, device)
+    for _ in engine.run([job_for(engine, steps=3)]):
+        pass  # the first steps on a device also choose its kernels
+    started = time.perf_counter()
+    count = sum(1 for _ in engine.run([job_for(engine, steps=steps)]))
+    return engine.stats() | {"steps_per_second": count / (time.perf_counter() - started)}

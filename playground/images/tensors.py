@@ -1,0 +1,44 @@
+"""Pictures as tensors: (…, C, H, W) in [−1, 1], and back to 8 bits and to PNG."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image, PngImagePlugin
+
+
+def to_tensor(picture: Image.Image, size: int) -> torch.Tensor:
+    """(1, 3, size, size) float32 in [−1, 1]: the centre square, averaged in boxes on the way down, Lanczos
+    else."""
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    method = Image.Resampling.BOX if side >= 2 * size else Image.Resampling.LANCZOS
+    square = picture.convert("RGB").resize((size, size), method, box=(left, top, left + side, top + side))
+    pixels = torch.from_numpy(np.array(square, dtype=np.float32))  # (size, size, 3)
+    return (pixels / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)
+
+
+def to_pixels(x: torch.Tensor) -> np.ndarray:
+    """(B, C, H, W) or (C, H, W) in [−1, 1] as uint8 (B, H, W, 3) or (H, W, 3): rint(clip(127.5 x + 127.5)).
+
+    One channel is repeated to three. The page's JavaScript rounds the same way (half to even).
+    """
+    values = (x.detach().to("cpu", torch.float64) * 127.5 + 127.5).nan_to_num(127.5).clamp(0, 255)
+    pixels = values.round().to(torch.uint8).movedim(-3, -1).numpy()
+    return np.ascontiguousarray(np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels)
+
+
+def to_png(x: torch.Tensor | np.ndarray | Image.Image, text: dict[str, str] | None = None) -> bytes:
+    """One picture as PNG bytes, `text` in iTXt chunks: a (C, H, W) or (1, C, H, W) tensor, uint8 (H, W, 3),
+    or PIL."""
+    if isinstance(x, torch.Tensor):
+        x = to_pixels(x[0] if x.ndim == 4 else x)
+    picture = x if isinstance(x, Image.Image) else Image.fromarray(np.asarray(x, dtype=np.uint8))
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        chunks.add_itxt(key, value)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=chunks)
+    return buffer.getvalue()

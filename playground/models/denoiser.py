@@ -1,0 +1,122 @@
+"""Denoisers: what looks at a noised picture and says what it believes is in it.
+
+    denoise(x, levels, conditions=None) -> Prediction
+
+x: (B, C, H, W) float64 on the CPU; levels: one `Level` for all rows or one per row; conditions: one
+`Condition` per row, or None for the unconditional model. The U-Net, the closed forms in `exact.py` and the
+wrappers below all have this type, so that every tab and every test can use any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from playground.models.conditioning import Condition
+from playground.models.runtimes import Runtime, best, eager
+from playground.predictions import Prediction, clip, guide
+from playground.schedules import Level
+
+NOTHING = Condition()  # the unconditional model
+Denoiser = Callable[..., Prediction]
+
+
+def per_row(levels: Level | Sequence[Level], rows: int) -> list[Level]:
+    """One level for each of so many rows. Raises ValueError where there are not as many levels as rows."""
+    levels = [levels] * rows if isinstance(levels, Level) else list(levels)
+    if len(levels) != rows:
+        raise ValueError(f"{len(levels)} levels for {rows} pictures")
+    return levels
+
+
+def rows_of(prediction: Prediction, rows: Sequence[int]) -> Prediction:
+    """Some rows of a prediction with one level a row, in any order, any of them more than once."""
+    return Prediction(prediction.x0[rows], prediction.eps[rows], [prediction.level[row] for row in rows])
+
+
+class UNetDenoiser:
+    """A checkpoint's U-Net as a denoiser: float32 inside, on its device; float64 on the CPU outside.
+
+    A self-conditioned net is asked with its own x̂0 of the step before stacked on x's channels, (B, 2C, H, W).
+
+    Args:
+        checkpoint: has `.model`, `.encode(conditions)` and `.prediction_kind`.
+        runtime: what runs the network; by default plain PyTorch, on the device where the weights are.
+    """
+
+    def __init__(self, checkpoint, runtime: Runtime | None = None) -> None:
+        self.checkpoint = checkpoint
+        self.runtime = runtime or eager(checkpoint.model)
+        # A condition is the same for all steps of a run: its vector is made once.
+        self._vector = lru_cache(maxsize=1024)(self._encode)
+
+    def speed_up(self) -> None:
+        """Goes over to the fastest runtime there is for this net on this machine. Takes seconds; may be called while
+        another thread asks."""
+        c = self.checkpoint
+        x = torch.zeros(1, c.channels * (2 if c.model.self_condition else 1), c.size, c.size)
+        self.runtime = best(c.model, (x, torch.ones(1), self._vector(NOTHING)))
+
+    @torch.inference_mode()
+    def _encode(self, condition: Condition) -> Tensor | None:
+        vector = self.checkpoint.encode([condition])
+        return None if vector is None else vector.float().cpu()
+
+    @torch.inference_mode()
+    def _output(self, x: Tensor, t: Tensor, conditions: Sequence[Condition]) -> Tensor:
+        vectors = [self._vector(condition) for condition in conditions]
+        condition = None if vectors[0] is None else torch.cat(vectors)  # (B, D)
+        return self.runtime.forward(x.float(), t, condition)
+
+    def __call__(
+        self, x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
+    ) -> Prediction:
+        levels = per_row(levels, len(x))
+        t = torch.tensor([float(level.t) for level in levels])
+        c = self.checkpoint
+        if c.model.self_condition and x.shape[1] == c.channels:
+            x = torch.cat([x, torch.zeros_like(x)], dim=1)
+        output = self._output(x, t, conditions or [NOTHING] * len(x))
+        return Prediction.from_output(c.prediction_kind, output.to(x.dtype), x[:, : c.channels], levels)
+
+
+def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
+    """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): ε_u + w(ε_c − ε_u).
+
+    scale: w, one for all rows or one per row. A row asks the network twice, but only once where w is 1 (the
+    plain conditional model) or 0 (the unconditional one): those are met exactly.
+    """
+
+    def ask(x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None) -> Prediction:
+        levels = per_row(levels, len(x))
+        scales = [float(w) for w in scale] if isinstance(scale, Sequence) else [float(scale)] * len(x)
+        asked: dict[tuple[int, Condition], int] = {}  # (picture, condition) → its row in the network's batch
+        without, told = [], []  # for each picture, its row without the condition and its row with it
+        for k, (condition, w) in enumerate(zip(conditions or [NOTHING] * len(x), scales, strict=True)):
+            without.append(asked.setdefault((k, condition if w == 1 else Condition()), len(asked)))
+            told.append(asked.setdefault((k, NOTHING if w == 0 else condition), len(asked)))
+        pictures = [k for k, _ in asked]
+        seen = denoise(x[pictures], [levels[k] for k in pictures], [condition for _, condition in asked])
+        if without == told:
+            return seen
+        w = torch.tensor(scales, dtype=x.dtype).view(-1, *[1] * (x.ndim - 1))
+        return guide(rows_of(seen, without), rows_of(seen, told), w)
+
+    return ask
+
+
+def evaluations(condition: Condition, scale: float) -> int:
+    """Rows through the network that one question costs with guidance `scale`: 1 or 2."""
+    return 2 if scale not in (0, 1) and condition != NOTHING else 1
+
+
+def clipped(denoise: Denoiser, limit: float | Tensor = 1.0) -> Denoiser:
+    """x̂0 kept within [−limit, limit], and ε̂ follows. limit is a number, or one per row as (B, 1, 1, 1)."""
+
+    def ask(x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None) -> Prediction:
+        return clip(denoise(x, levels, conditions), limit)
+
+    return ask

@@ -1,0 +1,68 @@
+"""What this machine has to compute with: devices, cores and threads."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from playground.errors import UserError
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """ "auto" is CUDA, else MPS, else the CPU.
+
+    Raises:
+        UserError: the device is unknown or this machine has none.
+    """
+    present = available_devices()
+    if device in ("auto", None):
+        return torch.device(present[-1])
+    if str(device).split(":")[0] not in present:
+        raise UserError(
+            "This machine has no device “{device}”; it has {devices}.",
+            device=device,
+            devices=", ".join(present),
+        )
+    return torch.device(device)
+
+
+def available_devices() -> list[str]:
+    """Slowest first: "cpu", then "mps" or "cuda" where there is one."""
+    found = ["cpu"]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    if torch.cuda.is_available():
+        found.append("cuda")
+    return found
+
+
+def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores this process may use: what a container's quota (cgroup v2 or v1) and affinity leave of them."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        if (root / "cpu.max").is_file():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota, period = ((root / "cpu" / f"cpu.cfs_{x}_us").read_text() for x in ("quota", "period"))
+        if quota != "max" and int(quota) > 0:
+            cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass  # no quota to be read: the mask decides
+    return cores
+
+
+@cache
+def threads() -> int:
+    """Threads for arithmetic: as many as PyTorch was started with (OMP_NUM_THREADS), but no more than cores."""
+    return min(torch.get_num_threads(), cpu_quota())
+
+
+@cache
+def cores() -> ThreadPoolExecutor:
+    """Threads that each compute alone; in all others PyTorch keeps to `threads()`."""
+    return ThreadPoolExecutor(threads(), "core", initializer=torch.set_num_threads, initargs=(1,))

@@ -1,0 +1,246 @@
+"""The attention U-Net of Ho et al. 2020 (arXiv:2006.11239), small enough for two CPU cores.
+
+In the line of the annotated-diffusion tutorial: sinusoidal time embedding, ResNet blocks with GroupNorm, SiLU and
+a scale and shift from the time, attention written in einops notation, space-to-depth downsampling, nearest + conv
+upsampling, skip connections and optional self-conditioning (Chen et al. 2022, arXiv:2208.04202).
+
+Two things are added. A patch size: the stem folds patch × patch pixels into channels and the head unfolds them, so
+that the costly convolutions run on a grid patch² times smaller. And a sketch: see `Sketch`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+
+def time_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
+    """Sinusoids of t at `dim` / 2 frequencies: Vaswani et al. 2017, §3.5. t: (B,), may be fractional → (B, dim)."""
+    half = dim // 2
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=t.device) / half)
+    angles = t.float()[:, None] * frequencies[None]  # (B, dim/2)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class ResnetBlock(nn.Module):
+    """Two 3 × 3 convolutions; the embedding scales and shifts between them; the input is added at the end."""
+
+    def __init__(self, dim_in: int, dim_out: int, emb_dim: int, groups: int = 8) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, dim_in)
+        self.conv1 = nn.Conv2d(dim_in, dim_out, 3, padding=1)
+        self.scale_shift = nn.Linear(emb_dim, 2 * dim_out)
+        self.norm2 = nn.GroupNorm(groups, dim_out)
+        self.conv2 = nn.Conv2d(dim_out, dim_out, 3, padding=1)
+        self.residual = nn.Conv2d(dim_in, dim_out, 1) if dim_in != dim_out else nn.Identity()
+        # A block that starts as the identity lets a deep stack train from the first step.
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:  # (B, dim_in, H, W), (B, emb_dim)
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = rearrange(self.scale_shift(emb), "b (two c) -> two b c 1 1", two=2)
+        h = F.silu(self.norm2(h) * (1 + scale) + shift)
+        return self.conv2(h) + self.residual(x)  # (B, dim_out, H, W)
+
+
+class Attention(nn.Module):
+    """Every position of the grid attends to every other, in several heads; the input is added at the end."""
+
+    def __init__(self, dim: int, head_dim: int = 32, groups: int = 8) -> None:
+        super().__init__()
+        if dim % head_dim:
+            raise ValueError(f"head_dim {head_dim} does not divide the {dim} channels")
+        self.head_dim = head_dim
+        self.norm = nn.GroupNorm(groups, dim)
+        self.to_qkv = nn.Conv2d(dim, 3 * dim, 1, bias=False)
+        self.to_out = nn.Conv2d(dim, dim, 1)
+        nn.init.zeros_(self.to_out.weight)
+        nn.init.zeros_(self.to_out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
+        q, k, v = rearrange(
+            self.to_qkv(self.norm(x)), "b (three h d) y x -> three b h (y x) d", three=3, d=self.head_dim
+        )  # each (B, heads, H·W, head_dim)
+        if self.training and x.device.type == "cpu":
+            # The fused kernel's backward is slow on a CPU; written out, the same attention trains a third faster.
+            weights = (q @ k.transpose(-1, -2) * self.head_dim**-0.5).softmax(dim=-1)  # (B, heads, H·W, H·W)
+            out = weights @ v
+        else:
+            out = F.scaled_dot_product_attention(q, k, v)
+        out = rearrange(out, "b h (y x) d -> b (h d) y x", y=x.shape[2])
+        return x + self.to_out(out)
+
+
+class Downsample(nn.Module):
+    """Space to depth: each 2 × 2 square becomes four times the channels, then a 1 × 1 convolution mixes them."""
+
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4 * dim_in, dim_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, dim_out, H/2, W/2)
+        return self.conv(rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=2, q=2))
+
+
+class Upsample(nn.Module):
+    """Nearest neighbour, then a 3 × 3 convolution: no checkerboards (Odena et al. 2016)."""
+
+    def __init__(self, dim_in: int, dim_out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(dim_in, dim_out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, dim_out, 2H, 2W)
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class Sketch(nn.Sequential):
+    """What the condition alone says of the picture, its average in 16 × 16 fields: (B, condition_dim) → (B, C, 16, 16).
+
+    Which prompt looks like what is a table to be looked up. An MLP learns it from as many pictures many times better
+    than convolutions, which have to draw a layout out of one scale and shift for each channel.
+    """
+
+    SIDE = 16
+
+    def __init__(self, condition_dim: int, width: int, channels: int) -> None:
+        super().__init__(
+            nn.Linear(condition_dim, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, channels * self.SIDE**2),
+            nn.Unflatten(1, (channels, self.SIDE, self.SIDE)),
+        )
+
+    def forward(self, condition: Tensor, masks: Tensor | None = None) -> Tensor:
+        """masks: (B, 2, width), in training, what dropout (Srivastava et al. 2014) leaves of either hidden layer.
+
+        They come from without, so that who trains can draw them from a seed.
+        """
+        h, hidden = condition, iter(() if masks is None else masks.unbind(1))
+        for layer in self:
+            h = layer(h)
+            if masks is not None and isinstance(layer, nn.SiLU):
+                h = h * next(hidden)
+        return h  # (B, C, 16, 16)
+
+    @classmethod
+    def of(cls, x0: Tensor) -> Tensor:
+        """What it should have drawn: (B, C, H, W) → (B, C, 16, 16). Trained on the squared error, it draws the mean."""
+        return F.adaptive_avg_pool2d(x0, cls.SIDE)
+
+
+class UNet(nn.Module):
+    """What is predicted (ε, x0 or v) is decided by the training, not by the net: in and out have one shape.
+
+    Args:
+        channels: of the picture.
+        dims: channels of the grid at each resolution, finest first; each next one is half as wide and high.
+        blocks: ResNet blocks at each resolution.
+        attention: for each resolution, whether its blocks are followed by attention.
+        patch: pixels per side folded into one grid position.
+        emb_dim: width of the time and condition embedding. It is paid for in every block: keep it modest.
+        condition_dim: width of the condition vector, 0 for an unconditional net.
+        self_condition: the estimate of x0 from the step before is an input too, stacked on x's channels.
+        sketch: width of the MLP that sketches the picture from the condition, shown to the stem; 0 for none.
+        T: number of diffusion steps the time is counted in; the embedding sees 1000·t/T.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        dims: Sequence[int] = (64, 128, 192),
+        blocks: int = 1,
+        attention: Sequence[bool] = (False, True, True),
+        patch: int = 2,
+        emb_dim: int = 256,
+        condition_dim: int = 0,
+        self_condition: bool = False,
+        sketch: int = 0,
+        head_dim: int = 32,
+        T: int = 1000,
+    ) -> None:
+        super().__init__()
+        if len(dims) != len(attention):
+            raise ValueError(f"{len(dims)} resolutions, but attention is given for {len(attention)}")
+        self.channels, self.patch, self.self_condition, self.T = channels, patch, self_condition, T
+        self.multiple = patch * 2 ** (len(dims) - 1)  # sides of a picture must be divisible by this
+        self.time_dim = dims[0]
+
+        self.embed_time = nn.Sequential(nn.Linear(self.time_dim, emb_dim), nn.SiLU(), nn.Linear(emb_dim, emb_dim))
+        self.embed_condition = nn.Linear(condition_dim, emb_dim, bias=False) if condition_dim else None
+
+        folded = channels * patch**2
+        self.stem = nn.Conv2d(folded * (2 if self_condition else 1), dims[0], 3, padding=1)
+
+        self.sketch = Sketch(condition_dim, sketch, channels) if condition_dim and sketch else None
+        if self.sketch is not None:
+            self.stem_sketch = nn.Conv2d(channels, dims[0], 3, padding=1, bias=False)
+            nn.init.zeros_(self.stem_sketch.weight)
+
+        def stage(dim_in: int, dim_out: int, attend: bool) -> nn.ModuleList:
+            return nn.ModuleList(
+                [ResnetBlock(dim_in, dim_out, emb_dim), Attention(dim_out, head_dim) if attend else nn.Identity()]
+            )
+
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        for level, dim in enumerate(dims):
+            stages = nn.ModuleList(stage(dim, dim, attention[level]) for _ in range(blocks))
+            last = level == len(dims) - 1
+            self.down.append(nn.ModuleList([stages, nn.Identity() if last else Downsample(dim, dims[level + 1])]))
+        self.middle1 = ResnetBlock(dims[-1], dims[-1], emb_dim)
+        self.middle_attention = Attention(dims[-1], head_dim)
+        self.middle2 = ResnetBlock(dims[-1], dims[-1], emb_dim)
+        for level in reversed(range(len(dims))):
+            dim = dims[level]
+            # Every block of the way up also sees what its twin on the way down had made.
+            stages = nn.ModuleList(stage(2 * dim, dim, attention[level]) for _ in range(blocks))
+            self.up.append(nn.ModuleList([stages, nn.Identity() if level == 0 else Upsample(dim, dims[level - 1])]))
+        self.norm_out = nn.GroupNorm(8, dims[0])
+        self.head = nn.Conv2d(dims[0], folded, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None, sketch: Tensor | None = None) -> Tensor:
+        """x: (B, C, H, W) in about [−1, 1], with self_condition (B, 2C, H, W), the second half zeros where there is no
+        estimate yet; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None; sketch: (B, C, 16, 16),
+        if it has been drawn from the condition already. Returns (B, C, H, W).
+
+        Raises:
+            ValueError: height or width is not divisible by `self.multiple`.
+        """
+        if x.shape[-1] % self.multiple or x.shape[-2] % self.multiple:
+            raise ValueError(f"sides of {tuple(x.shape)} must be divisible by {self.multiple}")
+        emb = self.embed_time(time_embedding(t * (1000.0 / self.T), self.time_dim).to(x.dtype))  # (B, emb_dim)
+        if self.embed_condition is not None and condition is not None:
+            emb = emb + self.embed_condition(condition)
+        emb = F.silu(emb)
+
+        if self.self_condition and x.shape[1] == self.channels:
+            x = torch.cat([x, torch.zeros_like(x)], dim=1)
+        x = rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=self.patch, q=self.patch)
+        x = self.stem(x)  # (B, dims[0], H/patch, W/patch)
+        if self.sketch is not None and condition is not None:
+            sketch = self.sketch(condition) if sketch is None else sketch
+            x = x + self.stem_sketch(F.adaptive_avg_pool2d(sketch, x.shape[-2:]))
+
+        skips = []
+        for stages, shrink in self.down:
+            for block, attend in stages:
+                x = attend(block(x, emb))
+                skips.append(x)
+            x = shrink(x)
+        x = self.middle2(self.middle_attention(self.middle1(x, emb)), emb)
+        for stages, grow in self.up:
+            for block, attend in stages:
+                x = attend(block(torch.cat([x, skips.pop()], dim=1), emb))
+            x = grow(x)
+
+        x = self.head(F.silu(self.norm_out(x)))
+        return rearrange(x, "b (c p q) h w -> b c (h p) (w q)", p=self.patch, q=self.patch)

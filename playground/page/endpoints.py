@@ -1,0 +1,159 @@
+"""Named endpoints for scripts: typed functions in, PNG files and the settings used out.
+
+``client.predict(prompt="cat face", api_name="/generate")``: every parameter has a default and a plain name.
+`gr.api` passes raw JSON and leaves files to the caller; an event on the page's own components takes over their
+limits and their unhelpful errors. So an endpoint here is a button nobody sees, with one raw parameter for each
+argument of the function, a real `gr.File` for the pictures and a real `gr.JSON` for the settings. Whatever the
+caller sends is checked here: by `settings.check`, by `images.open_picture`, and for anything else by its type.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+
+import gradio as gr
+from gradio import processing_utils
+from gradio.components.api_component import Api
+from gradio.data_classes import FileData
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from playground import images
+from playground.errors import UserError
+from playground.page.controls import errors_shown
+from playground.runs import settings
+
+LIMIT = 64  # endpoint calls at once; the engine's queue decides from there
+MAX_JSON = 20_000  # characters of a value that is no setting and no picture
+MAX_NUMBER = 1e12
+SETTING_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "names": "array"}
+TYPES = {  # what a plain parameter may be: its name in JSON schemas and in sentences
+    bool: ("boolean", "true or false"), int: ("integer", "a whole number"), float: ("number", "a number"),
+    str: ("string", "text"), list: ("array", "a list"), dict: ("object", "an object"),
+}  # fmt: skip
+
+
+class Parameter(Api):
+    """One raw JSON value. A picture comes as a file; addresses are not fetched on the caller's behalf."""
+
+    def get_block_name(self) -> str:
+        return "api"
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path):
+        if str(url_or_file_path).lower().startswith(("http:", "https:")):
+            raise gr.Error("Please send the picture itself, not its address.", print_exception=False)
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+
+def endpoint(fn: Callable, api_name: str, *, description: str | None = None) -> None:
+    """Registers `fn` as the endpoint "/api_name" of the Blocks being built.
+
+    `fn`'s parameters are the endpoint's. One named like a setting is checked by the table, and where it is missing
+    it is the function's default or, if that is None, the table's (a schedule is then the model's own). One annotated
+    `Image.Image` (whatever its name) is a file, given to `fn` as an upright RGB picture or None. Any other (`float`,
+    `int`, `bool`, `str`, `list`, `dict`, by annotation or default) is checked by its type and kept small.
+
+    `fn` returns ``(pictures, settings)`` or just ``settings``: a list of PNG bytes, PIL pictures, tensors in
+    [−1, 1], or ``(file name, any of these)``, and a dict of plain JSON. Of a generator the last value counts.
+    """
+    parameters = inspect.signature(fn).parameters
+    hints = inspect.get_annotations(fn, eval_str=True)
+    rules = {name: _rule(name, hints.get(name), p.default) for name, p in parameters.items()}
+
+    def call(*values):
+        given = zip(rules.items(), values, strict=True)
+        result = fn(**{name: take(value) for (name, (take, _schema, _default)), value in given})
+        if inspect.isgenerator(result):
+            *_, result = result
+        pictures, used = result if isinstance(result, tuple) else ([], result)
+        return [_file(k, picture) for k, picture in enumerate(pictures)], used
+
+    # Gradio reads the names from this signature, and a missing value is optional where the default here is None.
+    optional = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in rules]
+    call.__signature__ = inspect.Signature(optional)
+    call.__name__ = api_name
+    with gr.Column(visible=False):
+        inputs = [Parameter(default, schema, name) for name, (_take, schema, default) in rules.items()]
+        outputs = [gr.File(file_count="multiple", label="pictures"), gr.JSON(label="settings")]
+        gr.Button(api_name).click(
+            errors_shown(call),
+            inputs,
+            outputs,
+            api_name=api_name,
+            api_description=description or inspect.getdoc(fn),
+            show_progress="hidden",
+            concurrency_limit=LIMIT,
+            concurrency_id="endpoints",
+        )
+
+
+Rule = tuple[Callable[[object], object], dict, object]  # raw value → argument, its JSON schema, its shown default
+
+
+def _rule(name: str, hint: object, default: object) -> Rule:
+    given = None if default is inspect.Parameter.empty else default
+    if hint is Image.Image or Image.Image in getattr(hint, "__args__", ()):
+        return functools.partial(_picture, name), FileData.model_json_schema(), None
+    if name in settings.DEFAULTS:
+        return _setting_rule(settings.DEFAULTS[name], given)
+    kind = next((kind for kind in TYPES if hint is kind or isinstance(given, kind)), None)
+    if kind is None or default is inspect.Parameter.empty:
+        raise TypeError(f"Parameter {name} of an endpoint needs a plain type and a default.")
+    schema = {"type": TYPES[kind][0]} | ({"items": {}} if kind is list else {})
+    return functools.partial(_plain, name, kind, given), schema, given
+
+
+def _setting_rule(row: settings.Setting, given: object) -> Rule:
+    if given is None and row.name == "schedule":  # a model's own, which only the model knows
+        return lambda value: None if value is None else settings.check(row.name, value), {"type": "string"}, None
+    default = row.default if given is None else given
+    default = list(default) if isinstance(default, tuple) else default
+    schema: dict = {"type": SETTING_TYPES.get(row.kind, "string")}
+    if row.kind == "names":
+        schema["items"] = {"type": "string"}
+    return lambda value: settings.check(row.name, default if value is None else value), schema, default
+
+
+def _picture(name: str, value: object) -> Image.Image | None:
+    if value is None:
+        return None
+    meta = value.get("meta") if isinstance(value, Mapping) else None
+    if not isinstance(meta, Mapping) or meta.get("_type") != "gradio.FileData":  # then Gradio has checked its path
+        raise UserError("{name} must be a file, as gradio_client's handle_file(path) sends it.", name=name)
+    if not os.path.isfile(str(value.get("path", ""))):
+        raise UserError("The file for {name} has not arrived.", name=name)
+    return images.open_picture(value["path"])
+
+
+def _plain(name: str, kind: type, default: object, value: object) -> object:
+    """A value no setting knows: of its type, finite, and small."""
+    if value is None:
+        return default
+    if kind is int and isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    wanted = (int, float) if kind is float else kind
+    if not isinstance(value, wanted) or isinstance(value, bool) and kind is not bool:
+        sentence = "{name} must be {kind}; you gave {value}."
+        raise UserError(sentence, name=name, kind=TYPES[kind][1], value=settings.shorten(value))
+    try:
+        length = len(json.dumps(value, allow_nan=False))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError("{name} must hold finite numbers and plain text only.", name=name) from error
+    if length > MAX_JSON:
+        raise UserError("{name} is too long: {length} characters, and the limit is {limit}.", name=name,
+                        length=length, limit=MAX_JSON)  # fmt: skip
+    if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+        raise UserError("{name} is too large: {value}.", name=name, value=settings.shorten(value))
+    return kind(value)
+
+
+def _file(k: int, picture: object) -> str:
+    """The path of one result as a PNG in Gradio's cache: an unguessable folder, swept by `delete_cache`."""
+    file_name, picture = picture if isinstance(picture, tuple) else (f"picture-{k}.png", picture)
+    data = picture if isinstance(picture, bytes) else images.to_png(picture)
+    return processing_utils.save_bytes_to_cache(data, file_name, get_upload_folder())

@@ -1,0 +1,133 @@
+"""The parts of a tab that choose a model and speak to it: prompt, style, vocabulary, card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+
+from playground import checkpoints
+from playground.page.about import about
+from playground.page.controls import (
+    QUIET,
+    control,
+    errors_shown,
+    registered,
+)
+from playground.page.translations import _, say
+from playground.page.widgets import widget
+from playground.runs.settings import DEFAULTS, check
+
+EXAMPLES = ("red heart", "lion", "watermelon", "guitar", "sunflower", "rocket", "cat face", "grinning face")
+LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
+
+
+# ---------------------------------------------------------------- the model
+
+
+def model_state() -> dict:
+    """What a control of the model shows: the models there are now, and nothing where there is one."""
+    known = checkpoints.list_checkpoints() or [DEFAULTS["checkpoint"].default]
+    return {"choices": known, "visible": len(known) > 1}
+
+
+def models_of_now(demo: gr.Blocks) -> None:
+    """Whenever the page is loaded, its lists of models are what there is by then: a training may have ended."""
+    lists = [component for _tab, name, component in registered(demo) if name == "checkpoint"]
+    demo.load(lambda: [gr.update(**model_state()) for _list in lists], None, lists, queue=False, **QUIET)
+
+
+def about_model(tab: str, checkpoint: gr.components.Component) -> None:
+    """The chosen model's card: what it was trained on, how well it does, what it can't do."""
+    with gr.Accordion(_("About this model"), open=False, elem_id=f"{tab}-about") as box:
+        text = gr.Markdown(elem_classes="lab-about")
+
+    def told(name: str):
+        return about(name) or say("This model came without a card.")
+
+    gr.on([box.expand, checkpoint.change], told, checkpoint, text, queue=False, **QUIET)
+
+
+def starting_model() -> checkpoints.Outline:
+    """The model that the page starts with."""
+    return checkpoints.outline(DEFAULTS["checkpoint"].default)
+
+
+def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HTML]:
+    """Prompt and style; and the widget that completes the prompt and names unknown words as they are typed."""
+    name = DEFAULTS["checkpoint"].default
+    placeholder = _("What should it show?")
+    visible = starting_model().conditional
+    made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
+    hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
+    made["style"] = control("style", tab, **style_state(name, DEFAULTS["style"].default))
+    return made, hints
+
+
+def vocabulary(tab: str, checkpoint: str) -> dict:
+    """What completes the prompt: the model's words, some prompts that work, and one that shows its limit."""
+    words = list(checkpoints.outline(checkpoint).words)
+    known = set(words)
+    fit = [text for text in (*EXAMPLES, LIMIT) if known.issuperset(text.split())]
+    return {
+        "model": checkpoint,
+        "words": words,
+        "examples": [text for text in fit if text != LIMIT][:3],
+        "limit": LIMIT if LIMIT in fit else "",
+        "box": f"{tab}-prompt",
+    }
+
+
+def style_state(checkpoint: str, chosen: str) -> dict:
+    """What the control of the style shows for a model: its own styles, or nothing where it has none."""
+    styles = checkpoints.outline(checkpoint).styles
+    named = [(style.replace("-", " ").capitalize(), style) for style in styles]
+    return {
+        "choices": [*named, (_("No style"), "")],
+        "value": chosen if chosen in styles else "",
+        "visible": bool(styles),
+    }
+
+
+def guidance_state(model: checkpoints.Outline, scale: float = 1.0) -> dict:
+    """What the control of the guidance shows for a model: w = 1, unseen, where it takes no prompt; and where it does
+    and w is 1, as it is after such a one, the default."""
+    if not model.conditional:
+        return {"visible": False, "value": 1.0}
+    return {"visible": True, "value": DEFAULTS["guidance_scale"].default if scale == 1 else scale}
+
+
+def schedule_state(model: checkpoints.Outline) -> dict:
+    """What the control of the schedule shows for a model: its own at first; nothing where that is a list of betas."""
+    return {"visible": True, "value": model.schedule} if model.schedule else {"visible": False}
+
+
+def follow_model(
+    tab: str, inputs: dict, hints: gr.HTML, spoken: Sequence[gr.components.Component | gr.Column] = ()
+) -> None:
+    """Another model: its words, its styles and its schedule; its card below. Where it takes no prompt, neither prompt,
+    style and guidance nor whatever else is `spoken` are there."""
+    guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
+
+    def changed(event: gr.EventData, style: str, *scale: float):
+        checkpoint = check("checkpoint", event.model)
+        if checkpoint not in checkpoints.list_checkpoints():
+            checkpoint = DEFAULTS["checkpoint"].default
+        model = checkpoints.outline(checkpoint)
+        return [
+            gr.update(visible=model.conditional),
+            gr.update(**style_state(checkpoint, style)),
+            vocabulary(tab, checkpoint),
+            gr.update(**schedule_state(model)),
+            *(gr.update(**guidance_state(model, each)) for each in scale),
+            *(gr.update(visible=model.conditional) for _part in spoken),
+        ]
+
+    hints.follow(
+        errors_shown(changed),
+        [inputs["style"], *guidance],
+        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *spoken],
+        queue=False,
+        **QUIET,
+    )
+    about_model(tab, inputs["checkpoint"])

@@ -1,0 +1,70 @@
+"""What the tabs that sample share: prompt, sampler with knobs and cost, the buttons that run and stop."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+
+from playground.page.channels import Channel
+from playground.page.controls import QUIET, errors_shown
+from playground.page.translations import _
+from playground.page.widgets.receipt import ReceiptCorner
+from playground.runs.records import RunRecord
+
+RUNS = 64  # runs of the page at a time; the engine's queue decides from there
+
+
+# ---------------------------------------------------------------- the run
+
+
+def run_row(label) -> tuple[gr.Button, gr.Button]:
+    """The buttons that run and stop, side by side."""
+    with gr.Row(elem_classes="lab-run"):
+        go = gr.Button(label, variant="primary", scale=3, min_width=120)
+        stop = gr.Button(_("Stop"), scale=1, min_width=70)
+    return go, stop
+
+
+def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: gr.HTML, corner: ReceiptCorner):
+    """An event that makes the run `prepare(values, who)` and streams it to the player, on any of `triggers`.
+
+    `values` is {name: value} of `inputs`; `who` tells the engine whose run it is. The finished run goes to the corner
+    where it can be kept.
+    """
+    names = list(inputs)
+    finished: OrderedDict[object, list[RunRecord]] = OrderedDict()  # by session, until the page asks for them
+
+    def run(request: gr.Request, *values):
+        live = prepare(dict(zip(names, values, strict=True)), request.session_hash)
+        yield from live.messages(channel=Channel())
+        finished[request.session_hash] = [lane.record() for lane in live.lanes]
+        while len(finished) > RUNS:
+            finished.popitem(last=False)
+
+    def records(request: gr.Request) -> list[RunRecord] | None:
+        return finished.pop(request.session_hash, None)
+
+    event = gr.on(
+        list(triggers),
+        errors_shown(run),
+        list(inputs.values()),
+        view,
+        concurrency_limit=RUNS,
+        concurrency_id="runs",
+        **QUIET,
+    )
+    # After the run's own event, so that the page asks for the run first.
+    gr.on(list(triggers), lambda: None, None, corner.run, queue=False, **QUIET)
+    # Not an output of the stream itself: for what is not on the page, Gradio walks all of it twice a message.
+    kept = event.success(records, None, corner.run, **QUIET)
+    corner.follow(kept)
+    return event
+
+
+def stop_on(button: gr.Button, events: Sequence, elem_id: str) -> None:
+    """Stop: the server drops the run, and the page keeps what has come, at once."""
+    script = f"() => {{ window.dispatchEvent(new CustomEvent('lab:stop', {{detail: '{elem_id}'}})); }}"
+    button.click(None, None, None, js=script, **QUIET)
+    button.click(None, None, None, cancels=list(events), api_visibility="private")

@@ -1,0 +1,130 @@
+"""Denoise: the model at work, step by step, from pure noise or from a picture noised to a strength."""
+
+from __future__ import annotations
+
+import gradio as gr
+from PIL import Image
+
+from playground.engine import timing
+from playground.images import bundled
+from playground.images.sheets import film
+from playground.models.devices import available_devices
+from playground.page.controls import (
+    QUIET,
+    control,
+    errors_shown,
+    safe_image,
+)
+from playground.page.endpoints import endpoint
+from playground.page.parts.first_look import first_look
+from playground.page.parts.model import follow_model, prompt_controls, starting_model
+from playground.page.parts.more import more_controls
+from playground.page.parts.run import run_row, stop_on, stream
+from playground.page.parts.sampler import sampler_controls, with_knobs
+from playground.page.translations import _, say
+from playground.page.widgets.player import player
+from playground.page.widgets.receipt import ReceiptCorner
+from playground.runs.experiments import prepared
+
+TITLE = _("Denoise")
+ID = "denoise-player"
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    devices = available_devices()
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(ID)
+        with gr.Column(elem_classes="lab-controls"):
+            starts = [(_("Pure noise"), "noise"), (_("A picture"), "picture")]
+            inputs = {"start": control("start", "denoise", as_=gr.Radio, choices=starts)}
+            with gr.Column(visible=False, elem_classes="lab-group") as own:
+                image = safe_image(
+                    elem_id="denoise-image",
+                    buttons=[],
+                    alt_text=_("The picture to be noised"),
+                )
+                names = [name.capitalize() for name in bundled.PICTURES]
+                inputs["picture"] = control(
+                    "picture",
+                    "denoise",
+                    label=_("Or one of these"),
+                    choices=list(zip(names, bundled.PICTURES, strict=True)),
+                    value="cat",
+                )
+                inputs["strength"] = control("strength", "denoise")
+                inputs["steered"] = control("steered", "denoise", visible=starting_model().conditional)
+            with gr.Column(elem_classes="lab-group") as words:
+                spoken, hints = prompt_controls("denoise")
+                inputs |= spoken
+            inputs["seed"] = control("seed", "denoise", info=None)
+            go, stop = run_row(_("Denoise"))
+            inputs |= sampler_controls("denoise")
+            inputs |= more_controls("denoise")
+            inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
+            if len(devices) > 1:
+                time_button = gr.Button(_("Time all devices"), size="sm")
+                times = gr.Markdown(elem_id="denoise-times")
+                time_button.click(errors_shown(compare_devices), inputs["checkpoint"], times, **QUIET)
+            follow_model("denoise", inputs, hints, [inputs["steered"]])
+            corner = ReceiptCorner("denoise", picture=image)
+    inputs["image"] = image
+    picks = [inputs["start"], inputs["steered"]]
+    gr.on(
+        [item.change for item in picks],
+        lambda start, steered: (
+            gr.update(visible=start == "picture"),
+            gr.update(visible=start == "noise" or steered),
+        ),
+        picks,
+        [own, words],
+        queue=False,
+        **QUIET,
+    )
+    run = stream([go.click, inputs["prompt"].submit], prepared, inputs, view, corner)
+    stop_on(stop, [run], ID)
+    first_look(view, prepared, inputs)
+    endpoint(with_knobs(denoise), "denoise")
+
+
+def compare_devices(checkpoint: str) -> str:
+    """A line for each device: how many steps a second it takes."""
+    lines = []
+    for device in available_devices():
+        measured = timing(device, checkpoint)
+        rate, milliseconds = measured["steps_per_second"], 1000 / measured["steps_per_second"]
+        lines.append(f"**{device}** {rate:.0f} {say('steps a second')} ({milliseconds:.1f} ms)")
+    return "  \n".join(lines)
+
+
+def denoise(
+    image: Image.Image | None = None,
+    strength: float | None = None,
+    seed: int | None = None,
+    prompt: str = "",
+    style: str = "",
+    sampler: str | None = None,
+    steps: int | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Denoises `image` noised to `strength` (0 to 1), or pure noise where no image is given.
+
+    Returns two PNG files, the final picture and a film strip of the run, and the settings used with the numbers of
+    every step: t, alpha_bar, and (where a picture was given) the model's error, the root mean square of ε̂ − ε.
+    """
+    values = {k: v for k, v in locals().items() if k not in ("knobs", "image")} | knobs
+    values |= {"image": image, "start": "noise" if image is None else "picture", "steered": True}
+    run = prepared(values)
+    run.finish()
+    lane = run.lanes[0]
+    numbers = [{"step": f.step, "t": f.t, "alpha_bar": f.alpha_bar, "error": f.error} for f in lane.frames]
+    strip = film([frame.x for frame in lane.frames])
+    used = {"start": "noise"} | lane.settings | run.report() | {"numbers": numbers}
+    return [(lane.file, lane.png()), (lane.file.replace(".png", "_film.png"), strip)], used

@@ -1,0 +1,185 @@
+"""Duel: samplers side by side from one seed, in lock-step; and a picture edited by several strengths."""
+
+from __future__ import annotations
+
+import gradio as gr
+from PIL import Image
+
+from playground.images import bundled
+from playground.page.controls import QUIET, control, safe_image
+from playground.page.endpoints import endpoint
+from playground.page.parts.first_look import first_look
+from playground.page.parts.model import (
+    follow_model,
+    guidance_state,
+    prompt_controls,
+    starting_model,
+)
+from playground.page.parts.more import more_controls
+from playground.page.parts.run import run_row, stop_on, stream
+from playground.page.parts.sampler import with_knobs
+from playground.page.translations import _
+from playground.page.widgets.player import player
+from playground.page.widgets.receipt import ReceiptCorner
+from playground.runs import Live
+from playground.runs.experiments import (
+    LANES,
+    OF_A_LANE,
+    answer,
+    distances,
+    duel,
+    editing,
+    has_eta,
+    lane_of,
+)
+from playground.runs.settings import STRENGTHS, check
+from playground.samplers import SAMPLERS
+
+TITLE = _("Duel")
+ID = "duel-player"
+EDIT = "edit-player"
+NUMBERS = range(1, len(LANES) + 1)
+TO_STRENGTHS = [f"strength_{k}" for k in range(1, len(STRENGTHS) + 1)]
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    with gr.Tabs(elem_classes="lab-subtabs"):
+        with gr.Tab(_("Samplers")):
+            build_samplers()
+        with gr.Tab(_("Editing by strength")):
+            build_editing()
+    endpoint(with_knobs(compare_samplers), "compare_samplers")
+    endpoint(with_knobs(edit), "edit")
+
+
+def build_samplers() -> None:
+    titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(ID)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs, hints = prompt_controls("duel")
+            inputs["seed"] = control("seed", "duel", info=None)
+            go, stop = run_row(_("Compare"))
+            inputs["lane_count"] = control("lane_count", "duel")
+            groups = []
+            for k, lane in enumerate(LANES, start=1):
+                with gr.Column(visible=k <= 2, elem_classes="lab-lane") as group:
+                    sampler = control(f"sampler_{k}", "duel", choices=titles)
+                    steps = control(f"steps_{k}", "duel")
+                    with gr.Row():
+                        narrow = {"as_": gr.Number, "min_width": 80}
+                        eta = control(f"eta_{k}", "duel", visible=has_eta(lane["sampler"]), **narrow)
+                        spoken = starting_model().conditional
+                        scale = control(f"guidance_scale_{k}", "duel", visible=spoken, **narrow)
+                    own = dict(zip(OF_A_LANE, (sampler, steps, eta, scale), strict=True))
+                inputs |= {f"{name}_{k}": item for name, item in own.items()}
+                groups.append(group)
+                sampler.change(lambda name: gr.update(visible=has_eta(name)), sampler, eta, queue=False, **QUIET)
+            inputs |= more_controls("duel")
+            follow_model("duel", inputs, hints, [inputs[f"guidance_scale_{k}"] for k in NUMBERS])
+            corner = ReceiptCorner("duel")
+    inputs["lane_count"].change(
+        lambda n: [gr.update(visible=k <= n) for k in NUMBERS],
+        inputs["lane_count"],
+        groups,
+        queue=False,
+        **QUIET,
+    )
+
+    def prepare(values: dict, who: object) -> Live:
+        shown = NUMBERS[: check("lane_count", values["lane_count"])]
+        lanes = [{name: values[f"{name}_{k}"] for name in OF_A_LANE} for k in shown]
+        lanes = [lane if has_eta(lane["sampler"]) else {**lane, "eta": None} for lane in lanes]
+        return duel(values, lanes, who)
+
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], ID)
+    first_look(view, prepare, inputs)
+
+
+def build_editing() -> None:
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(EDIT)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs = {
+                "image": safe_image(
+                    elem_id="edit-image",
+                    buttons=[],
+                    alt_text=_("The picture to be edited"),
+                )
+            }
+            names = [(name.capitalize(), name) for name in bundled.PICTURES]
+            inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=names, value="cat")
+            spoken, hints = prompt_controls("edit")
+            inputs |= spoken
+            inputs["seed"] = control("seed", "edit", info=None)
+            go, stop = run_row(_("Edit"))
+            inputs |= {name: control(name, "edit") for name in TO_STRENGTHS}
+            inputs["steps"] = control("steps", "edit")
+            inputs["guidance_scale"] = control("guidance_scale", "edit", **guidance_state(starting_model()))
+            inputs |= more_controls("edit")
+            follow_model("edit", inputs, hints)
+            corner = ReceiptCorner("edit", picture=inputs["image"])
+
+    def prepare(values: dict, who: object) -> Live:
+        image = values["image"] or bundled.picture(values["picture"] or "cat")
+        return editing(values, image, [values[name] for name in TO_STRENGTHS], who)
+
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
+    first_look(view, prepare, inputs)
+
+
+def compare_samplers(
+    lanes: list = None,
+    prompt: str | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Two to four samplers from one seed.
+
+    lanes: names of samplers, or objects with settings of their own: ``["ddpm", {"sampler": "ddim", "steps": 10}]``.
+    Returns the PNG files, and the settings with each lane's `nfe`; `apart`: for each lane the root mean square
+    distance of its x̂0 from the first lane's, at each of its noise levels (log_snr).
+    """
+    common = {k: v for k, v in locals().items() if k not in ("knobs", "lanes")} | knobs
+    run = duel(common, [lane_of(lane) for lane in (lanes or LANES[:2])])
+    files, used = answer(run)
+    used["lanes"] = [lane.settings for lane in run.lanes]
+    used["apart"] = [distances(run.lanes[0].frames, lane.frames) for lane in run.lanes]
+    return files, used
+
+
+def edit(
+    image: Image.Image | None = None,
+    prompt: str | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+    strengths: list = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Edits `image` (the bundled cat where there is none): noised to each of `strengths`, denoised towards the prompt.
+
+    Returns one PNG file for each strength, and the settings used.
+    """
+    values = {k: v for k, v in locals().items() if k not in ("knobs", "image", "strengths")} | knobs
+    run = editing(values, image or bundled.picture("cat"), strengths or list(STRENGTHS))
+    files, used = answer(run)
+    return files, used | {"strengths": [lane.settings["strength"] for lane in run.lanes]}

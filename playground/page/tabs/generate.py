@@ -1,0 +1,109 @@
+"""Generate: a prompt, a style, a seed; pictures side by side, each with its seed, each a run to scrub."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from playground.page.controls import QUIET, control
+from playground.page.endpoints import endpoint
+from playground.page.parts.first_look import first_look
+from playground.page.parts.model import follow_model, prompt_controls, starting_model
+from playground.page.parts.more import more_controls
+from playground.page.parts.run import run_row, stop_on, stream
+from playground.page.parts.sampler import sampler_controls, with_knobs
+from playground.page.translations import _
+from playground.page.widgets.player import player
+from playground.page.widgets.receipt import ReceiptCorner
+from playground.runs.experiments import (
+    BETWEEN,
+    answer,
+    guidance_pair,
+    interpolation,
+    pictures,
+)
+
+TITLE = _("Generate")
+ID = "generate-player"
+DICE = "() => Math.floor(Math.random() * 10000)"  # as many as a person can tell another
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(ID)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs, hints = prompt_controls("generate")
+            with gr.Row(elem_classes="lab-seed"):
+                inputs["seed"] = control("seed", "generate", info=None, scale=2, min_width=100)
+                dice = gr.Button(_("New seed"), scale=1, min_width=80, elem_id="generate-dice")
+            inputs["count"] = control("count", "generate")
+            go, stop = run_row(_("Generate"))
+            inputs |= sampler_controls("generate")
+            pair = gr.Button(
+                _("With and without guidance"), elem_id="generate-pair", visible=starting_model().conditional
+            )
+            with gr.Accordion(_("Between two seeds"), open=False):
+                inputs["other_seed"] = control("other_seed", "generate")
+                between = gr.Button(_("From one to the other"), elem_id="generate-between")
+            inputs |= more_controls("generate")
+            follow_model("generate", inputs, hints, [pair])
+            corner = ReceiptCorner("generate")
+    runs = [
+        stream([go.click, inputs["prompt"].submit], pictures, inputs, view, corner),
+        stream([pair.click], guidance_pair, inputs, view, corner),
+        stream([between.click], lambda values, who: interpolation(values, who=who), inputs, view, corner),
+    ]
+    stop_on(stop, runs, ID)
+    dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
+    first_look(view, pictures, inputs)
+    endpoint(with_knobs(generate), "generate")
+    endpoint(with_knobs(interpolate), "interpolate")
+
+
+def generate(
+    prompt: str | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+    count: int | None = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Makes `count` pictures; picture k has the seed `seed` + k.
+
+    Returns the PNG files, and the settings used with `nfe` (network evaluations), and `pictures`: file, seed, nfe and
+    sha256 of the 8-bit RGB pixels of each.
+    """
+    values = {k: v for k, v in locals().items() if k != "knobs"} | knobs
+    return answer(pictures(values))
+
+
+def interpolate(
+    prompt: str | None = None,
+    style: str | None = None,
+    seed: int | None = None,
+    other_seed: int | None = None,
+    count: int = BETWEEN,
+    sampler: str | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    schedule: str | None = None,
+    checkpoint: str | None = None,
+    device: str | None = None,
+    **knobs,
+):
+    """Makes `count` pictures whose starting noise goes from that of `seed` to that of `other_seed` along the sphere.
+
+    Returns the PNG files in order, and the settings used; the first and the last are those that /generate makes.
+    """
+    values = {k: v for k, v in locals().items() if k not in ("knobs", "count")} | knobs
+    return answer(interpolation(values, count))

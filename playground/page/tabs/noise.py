@@ -1,0 +1,225 @@
+"""Noise: the forward process on a picture of yours. Scrubbed in the browser, checked by the server."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from playground.errors import UserError
+from playground.images import to_pixels, to_tensor
+from playground.images.bundled import PICTURES
+from playground.page.controls import control, errors_shown, safe_image
+from playground.page.endpoints import endpoint
+from playground.page.translations import _, say
+from playground.page.widgets.scrubber import scrubber
+from playground.predictions import q_sample
+from playground.runs.forward import (
+    FIRST,
+    chosen_picture,
+    numbers_of,
+    schedule_of,
+    seen,
+    walk,
+)
+from playground.runs.frames import error_map
+from playground.runs.settings import DEFAULTS, check
+from playground.runs.wire import curve_value, encoded, picture_value
+from playground.samplers.noise import noise_of
+from playground.schedules import SCHEDULES
+
+TITLE = _("Noise")
+TAB = "noise"
+SIZES = [int(size) for size in DEFAULTS["resolution"].choices]
+SIZE = int(DEFAULTS["resolution"].default)
+STRIP = 10
+MOST = 64  # side of the picture that comes with a question from the page
+WALKS = threading.BoundedSemaphore(2)  # such questions go around the queue, and 4,000 steps take a second
+# every knob of every schedule once; where two schedules share a name, the first one's
+KNOBS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}
+
+
+def noise_endpoint(
+    image: Image.Image | None = None,
+    picture: str = "",
+    schedule: str = DEFAULTS["schedule"].default,
+    T: int = DEFAULTS["T"].default,
+    t: int = DEFAULTS["t"].default,
+    seed: int = DEFAULTS["seed"].default,
+    size: int = SIZE,
+    chain: bool = False,
+    zero_terminal_snr: bool = False,
+    beta_start: float | None = None,
+    beta_end: float | None = None,
+    offset: float | None = None,
+    max_beta: float | None = None,
+    sigmoid_range: float | None = None,
+    gamma_start: float | None = None,
+    gamma_end: float | None = None,
+    tau: float | None = None,
+    points: str | None = None,
+):
+    """Noise a picture to level t: x0, eps, x_t and a strip of ten levels as PNG, the numbers as JSON.
+
+    `image` is a file, or `picture` the name of a bundled one; `size` its side in pixels. With `chain` the
+    first 64 × 64 pixels also walk there step by step, and mean and standard deviation of chain, jump and
+    theory are given. Values are shown as rint(clip(127.5 x + 127.5)), ε too.
+    """
+    asked = {name: value for name, value in locals().items() if name in DEFAULTS}
+    if not 8 <= size <= 512:
+        raise UserError("Size must be a whole number between 8 and 512; you gave {value}.", value=size)
+    made, used = schedule_of(asked)
+    level = made.level(t)
+    x0 = chosen_picture(image, picture, size)
+    eps = noise_of(seed)(x0.shape)
+    x = q_sample(x0, level, eps)
+    levels = [made.level(round(k * made.T / (STRIP - 1))) for k in range(STRIP)]
+    strip = np.concatenate([to_pixels(q_sample(x0, each, eps))[0] for each in levels], axis=1)
+    told = used | {"picture": "" if image is not None else picture or FIRST, "seed": seed, "size": size}
+    told |= numbers_of(level) | {"mean": x.mean().item(), "std": x.std(correction=0).item()}
+    told["strip"] = [each.t for each in levels]
+    if chain:
+        told |= walk(x0[..., :MOST, :MOST], made, t, seed)[2]
+    stem = f"{used['schedule']}_T-{made.T}_t-{t}_seed-{seed}.png"
+    shown = {"x0": x0[0], "eps": eps[0], "x_t": x[0], "strip": Image.fromarray(strip)}
+    return [(f"{name}_{stem}", each) for name, each in shown.items()], told
+
+
+def picture_of(image: Image.Image | None, name: str | None, seed: int, size: int) -> dict:
+    """The scrubber's picture from page settings."""
+    if size not in SIZES:
+        raise UserError("Resolution must be one of {choices}.", choices=", ".join(map(str, SIZES)))
+    seed = check("seed", seed)
+    x0 = chosen_picture(image, name, size)
+    named = "" if image is not None else name or FIRST
+    return picture_value(x0, noise_of(seed)(x0.shape), seed=seed, picture=named, nonce=time.monotonic_ns())
+
+
+def curve_of(values: Mapping[str, object]) -> dict:
+    """The scrubber's curve from page settings."""
+    schedule, used = schedule_of(values)
+    return curve_value(schedule, SCHEDULES[used["schedule"]].title, used)
+
+
+def _question(asked: object) -> tuple:
+    """(picture, schedule, t, seed) of a question from the page; a UserError for whatever else comes."""
+    wrong = UserError("This question has no picture, or one of a wrong size.")
+    if not isinstance(asked, dict) or not isinstance(asked.get("x0"), str):
+        raise wrong
+    side, text = asked.get("n"), asked["x0"]
+    if type(side) is not int or not 1 <= side <= MOST or len(text) > 4 * side * side + 4:
+        raise wrong
+    try:
+        pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side, 3)
+    except ValueError as error:
+        raise wrong from error
+    schedule, _used = schedule_of(asked)
+    t = check("t", asked.get("t"))
+    schedule.level(t)  # t ≤ T
+    return Image.fromarray(pixels), schedule, t, check("seed", asked.get("seed"))
+
+
+def _answered(fn: Callable[[object], dict]) -> Callable[..., dict]:
+    """A function the page calls directly: a UserError is its answer's "error", a sentence."""
+
+    @functools.wraps(fn)
+    def answer(asked, request: gr.Request = None):
+        try:
+            return fn(asked)
+        except UserError as error:
+            return {"error": say(error, request)}
+
+    del answer.__wrapped__  # Gradio reads the signature, and gives the request
+    return answer
+
+
+def questions(engine: Callable) -> list[Callable]:
+    """What the page may ask the server about the picture in hand; `engine(checkpoint)` gives the engine."""
+
+    @_answered
+    def look(asked):
+        image, schedule, t, seed = _question(asked)
+        network = engine(check("checkpoint", asked.get("checkpoint")))
+        began = time.perf_counter()
+        views = seen(network, image, schedule, t, seed)
+        error, gap = error_map(views["x0_hat"], views["x0"])
+        answer = {name: encoded(to_pixels(view)) for name, view in views.items()}
+        took = 1000 * (time.perf_counter() - began)
+        return answer | {"gap": encoded(gap), "rmse": error, "n": network.picture_size, "t": t, "ms": took}
+
+    @_answered
+    def chain(asked):
+        image, schedule, t, seed = _question(asked)
+        with WALKS:
+            walked, jump, told = walk(to_tensor(image, image.width).double(), schedule, t, seed)
+        views = {"chain": encoded(to_pixels(walked)[0]), "jump": encoded(to_pixels(jump)[0])}
+        return views | {"n": image.width, "t": t, "told": told}
+
+    return [look, chain]
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    start = {name: DEFAULTS[name].default for name in ("schedule", "T", "t", "seed")}
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            first = picture_of(None, FIRST, start["seed"], SIZE)
+            stage = scrubber(first, curve_of(start), start["t"], questions(page.engine))
+        with gr.Column(elem_classes="lab-controls"):
+            named = control(
+                "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
+            )
+            upload = safe_image(elem_id="noise-upload")
+            titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
+            schedule = control("schedule", TAB, choices=titles)
+            with gr.Accordion(_("More"), open=False, elem_id="noise-more"):
+                knobs = {name: _knob(name, start["schedule"]) for name in KNOBS}
+                zero = control("zero_terminal_snr", TAB)
+                T = control("T", TAB)
+                seed = control("seed", TAB)
+                squares = [(f"{n}²", str(n)) for n in SIZES]
+                resolution = control("resolution", TAB, as_=gr.Radio, choices=squares)
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+    gr.on(
+        [named.change, upload.change, seed.change, resolution.change],
+        errors_shown(lambda *given: picture_of(*given[:3], int(check("resolution", given[3])))),
+        [upload, named, seed, resolution], stage, trigger_mode="always_last", **quiet,
+    )  # fmt: skip
+    upload.upload(lambda: None, None, named, **quiet)
+    named.input(lambda: None, None, upload, **quiet)
+
+    inputs = {"schedule": schedule, "T": T, "zero_terminal_snr": zero} | knobs
+
+    def bend(*values):
+        return gr.HTML(curve=curve_of(dict(zip(inputs, values, strict=True))))
+
+    gr.on(
+        [item.change for item in inputs.values()],
+        errors_shown(bend), list(inputs.values()), stage, trigger_mode="always_last", **quiet,
+    )  # fmt: skip
+    # a knob two schedules share need not suit both: a schedule chosen by hand starts from its own values
+    schedule.input(_own_values, schedule, list(knobs.values()), **quiet)
+    schedule.change(_own_knobs, schedule, list(knobs.values()), **quiet)
+    endpoint(noise_endpoint, "noise")
+
+
+def _knob(name: str, method: str):
+    own = {knob.name: knob for knob in SCHEDULES[method].knobs}
+    return control(name, TAB, value=own.get(name, KNOBS[name]).default, visible=name in own)
+
+
+def _own_values(method: str) -> list:
+    own = {knob.name: knob for knob in SCHEDULES[method].knobs}
+    return [gr.update(value=own[name].default) if name in own else gr.skip() for name in KNOBS]
+
+
+def _own_knobs(method: str) -> list:
+    own = {knob.name for knob in SCHEDULES[method].knobs}
+    return [gr.update(visible=name in own) for name in KNOBS]

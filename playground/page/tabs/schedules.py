@@ -1,0 +1,164 @@
+"""Schedules: how fast a picture drowns. Curves of any choice of schedules, the same picture under each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import gradio as gr
+import torch
+from PIL import Image
+from torch import Tensor
+
+from playground.errors import UserError
+from playground.images.bundled import PICTURES
+from playground.page.controls import control, errors_shown, safe_image
+from playground.page.endpoints import endpoint
+from playground.page.translations import _
+from playground.page.widgets.curves import curves
+from playground.predictions import q_sample
+from playground.runs.figures import SCHEDULE_VIEWS, schedule_curves
+from playground.runs.forward import FIRST, chosen_picture, numbers_of
+from playground.runs.settings import DEFAULTS, check, shorten
+from playground.runs.wire import STRIP_SIZE, picture_value, schedules_value
+from playground.samplers.noise import noise_of
+from playground.schedules import SCHEDULES, NoiseSchedule, drawn, zero_terminal_snr
+
+TITLE = _("Schedules")
+TAB = "schedules"
+DRAWN = "custom"
+LABELS = {name: kind.title for name, kind in SCHEDULES.items()}
+KNOBS = [(name, knob) for name, kind in SCHEDULES.items() for knob in kind.knobs if name != DRAWN]
+QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    start = {name: DEFAULTS[name].default for name in ("schedules", "T", "zero_terminal_snr", "points", "seed")}
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            first = chosen(start["schedules"], start["T"], start["zero_terminal_snr"], start["points"])
+            picture = strip_picture(FIRST, None, start["seed"])
+            chart = curves(shown(first, start["points"]), "schedules-curves", picture)
+        with gr.Column(elem_classes="lab-controls"):
+            titles = [(LABELS[name], name) for name in SCHEDULES]
+            names = control("schedules", TAB, as_=gr.CheckboxGroup, choices=titles)
+            T = control("T", TAB)
+            zero = control("zero_terminal_snr", TAB)
+            named = control(
+                "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
+            )
+            upload = safe_image(elem_id="schedules-upload")
+            with gr.Accordion(_("More"), open=False, elem_id="schedules-more"):
+                seed = control("seed", TAB)
+                groups, sliders = {}, []
+                for name, kind in SCHEDULES.items():
+                    with gr.Group(visible=name in start["schedules"]) as groups[name]:
+                        if name == DRAWN:
+                            points = control("points", TAB)
+                        else:
+                            sliders += [control(f"{name}_{knob.name}", TAB) for knob in kind.knobs]
+
+    def redraw(names, T, zero, points, *values) -> dict:
+        bends: dict[str, dict] = {}
+        for (name, knob), value in zip(KNOBS, values, strict=True):
+            bends.setdefault(name, {})[knob.name] = value
+        return shown(chosen(names or (), T, zero, points, bends), points)
+
+    inputs = [names, T, zero, points, *sliders]
+    changes = [item.change for item in inputs]
+    gr.on(changes, errors_shown(redraw), inputs, chart, trigger_mode="always_last", **QUIET)
+    names.change(
+        lambda names: [gr.update(visible=name in (names or ())) for name in groups],
+        names, list(groups.values()), **QUIET,
+    )  # fmt: skip
+    gr.on(
+        [named.change, upload.change, seed.change],
+        errors_shown(lambda name, image, seed: gr.HTML(picture=strip_picture(name, image, seed))),
+        [named, upload, seed], chart, trigger_mode="always_last", **QUIET,
+    )  # fmt: skip
+    upload.upload(lambda: None, None, named, **QUIET)
+    named.input(lambda: None, None, upload, **QUIET)
+    endpoint(curves_endpoint, "schedule_curves")
+
+
+# ------------------------------------------------------------------------------------ what is shown
+
+
+def chosen(
+    names: Sequence[str], T: int, zero: bool, points: str, bends: Mapping[str, Mapping] | None = None
+) -> dict[str, NoiseSchedule]:
+    """The named schedules, in the registry's order. `bends`: schedule → knob → value. Raises UserError."""
+    if not names:
+        raise UserError("Choose at least one schedule.")
+    bends = bends or {}
+    for name, knobs in bends.items():
+        if name not in SCHEDULES or not isinstance(knobs, Mapping):
+            raise UserError("Knobs are given per schedule; “{name}” is none, or has none.", name=shorten(name))
+    made = {}
+    for name, kind in SCHEDULES.items():
+        if name in names:
+            own = {"points": points} if name == DRAWN else {}
+            schedule = kind.make(T=T, **own | dict(bends.get(name, {})))
+            made[name] = zero_terminal_snr(schedule) if zero else schedule
+    return made
+
+
+def shown(schedules: Mapping[str, NoiseSchedule], points: str) -> dict:
+    """The widget's value. A drawn curve can be bent while it is as drawn, not while it is stretched to ᾱ_T = 0."""
+    own = schedules.get(DRAWN)
+    bare = own is not None and torch.equal(own.alpha_bar, drawn.through(drawn.read(points), own.T))
+    points = drawn.fallen(drawn.read(points)) if bare else None
+    return schedules_value(schedules, LABELS, DEFAULTS["t"].default, points)
+
+
+def strip_picture(name: str | None, image: Image.Image | None, seed: int) -> dict:
+    """The picture of the strips with its noise: the person's own where there is one, else a bundled one."""
+    x0 = chosen_picture(image, name, STRIP_SIZE)
+    return picture_value(x0, noise_of(check("seed", seed))(x0.shape))
+
+
+# ------------------------------------------------------------------------------------ the endpoint
+
+
+def curves_endpoint(
+    schedules: list,
+    T: int,
+    t: int,
+    points: str,
+    zero_terminal_snr: bool,
+    seed: int,
+    picture: str,
+    image: Image.Image | None = None,
+    view: str = "alpha_bar",
+    knobs: dict = {},  # noqa: B006 (never changed; the endpoint's default must be plain JSON)
+    dark: bool = False,
+) -> tuple[list, dict]:
+    """Compare noise schedules.
+
+    Returns a PNG strip per schedule (the picture at ten levels from t = 0 to T), and as JSON the settings
+    used, "figure" (a Plotly figure of `view`: alpha_bar, signal_rate, log_snr, beta or weight) and "numbers"
+    (what is left of the picture at t and at T). `knobs` is {schedule: {knob: value}}; a t beyond T counts as T.
+    """
+    view = view or "alpha_bar"
+    if view not in SCHEDULE_VIEWS:
+        raise UserError("View must be one of: {choices}.", choices=", ".join(SCHEDULE_VIEWS))
+    made = chosen(schedules, T, zero_terminal_snr, points, knobs)
+    t = min(t, T)
+    x0 = chosen_picture(image, picture, STRIP_SIZE)
+    strips = [(f"strip-{name}_T-{T}_seed-{seed}.png", strip(schedule, x0, seed)) for name, schedule in made.items()]
+    numbers = [
+        {"schedule": name, "at_t": numbers_of(each.level(t)), "at_T": numbers_of(each.level(T))}
+        for name, each in made.items()
+    ]
+    used = {
+        "schedules": list(made), "T": T, "t": t, "points": points, "zero_terminal_snr": zero_terminal_snr,
+        "seed": seed, "picture": "" if image else picture or FIRST, "view": view, "knobs": knobs,
+    }  # fmt: skip
+    return strips, used | {"numbers": numbers, "figure": schedule_curves(made, LABELS, view, dark)}
+
+
+def strip(schedule: NoiseSchedule, x0: Tensor, seed: int) -> Tensor:
+    """x0 (1, 3, n, n) at ten levels, evenly from t = 0 to T, side by side: (3, n, 10n)."""
+    eps = noise_of(seed)(x0.shape)
+    levels = [schedule.level(round(k * schedule.T / 9)) for k in range(10)]
+    return torch.cat([q_sample(x0, level, eps)[0] for level in levels], dim=-1)

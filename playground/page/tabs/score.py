@@ -1,0 +1,171 @@
+"""Score: the 2-D twin of the picture tabs. Points turn to noise and come back along ∇log q_t, on the same clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import gradio as gr
+import torch
+from PIL import Image, ImageDraw
+
+from playground.errors import UserError
+from playground.page.controls import QUIET, control, errors_shown
+from playground.page.endpoints import endpoint
+from playground.page.parts.sampler import sampler_controls, with_knobs
+from playground.page.translations import _
+from playground.page.widgets.field import field
+from playground.runs.forward import FIRST, chosen_picture, schedule_of
+from playground.runs.settings import DEFAULTS, check, knobs_of
+from playground.runs.wire import field_value
+from playground.samplers import SAMPLERS
+from playground.samplers.noise import noise_of
+from playground.schedules import SCHEDULES, Level, NoiseSchedule
+from playground.theory.clouds import (
+    DRAWN,
+    EXTENT,
+    Cloud,
+    Trace,
+    cloud,
+    trace,
+)
+
+TITLE = _("Score")
+TAB = "score"
+PICTURE_SIZE = 64
+BENDS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}  # of any schedule
+TITLES = {
+    "moons": _("Two moons"),
+    "spiral": _("Spiral"),
+    "rings": _("Rings"),
+    "grid": _("Grid of Gaussians"),
+    DRAWN: _("Draw your own"),
+}
+NO_DRAWING = {"points": [], "stamp": 0}
+TEAL, ORANGE = (94, 190, 180), (217, 72, 15)
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = field(view_of({}, NO_DRAWING), elem_id="score-field")
+        with gr.Column(elem_classes="lab-controls"):
+            shapes = [(title, name) for name, title in TITLES.items()]
+            made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=shapes)}
+            made |= sampler_controls(TAB, guided=False)
+            made["seed"] = control("seed", TAB)
+            with gr.Accordion(_("More"), open=False, elem_id="score-more"):
+                made |= {name: control(name, TAB) for name in ("particles", "spacing")}
+                titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
+                made["schedule"] = control("schedule", TAB, choices=titles)
+                bends = {name: control(name, TAB, **_bend(name, DEFAULTS["schedule"].default)) for name in BENDS}
+                made |= bends | {name: control(name, TAB) for name in ("zero_terminal_snr", "T")}
+            made["picture"] = control("picture", TAB, value=FIRST, visible=False)  # the Noise tab's, at the same t
+    drawing = gr.State(NO_DRAWING)
+
+    def show(drawn: dict, *values) -> dict:
+        return view_of(dict(zip(made, values, strict=True)), drawn)
+
+    def keep(event: gr.EventData, *values) -> tuple[dict, dict]:
+        drawn = {"points": event.points, "stamp": check("seed", event.stamp)}
+        return drawn, show(drawn, *values)
+
+    changes, inputs = [item.change for item in made.values()], list(made.values())
+    gr.on(changes, errors_shown(show), [drawing, *inputs], view, trigger_mode="always_last", **QUIET)
+    view.drawn(errors_shown(keep), inputs, [drawing, view], trigger_mode="multiple", **QUIET)
+    # a schedule chosen by hand starts from its own values of the knobs that it shares with another
+    made["schedule"].input(
+        lambda name: [gr.update(**_bend(knob, name)) for knob in BENDS], made["schedule"], list(bends.values()), **QUIET
+    )
+    made["schedule"].change(
+        lambda name: [gr.update(visible=_bend(knob, name)["visible"]) for knob in BENDS],
+        made["schedule"], list(bends.values()), **QUIET,
+    )  # fmt: skip
+    endpoint(with_knobs(score_endpoint), "score")
+
+
+def _bend(name: str, schedule: str) -> dict:
+    """What the control of a schedule's knob shows while `schedule` is chosen."""
+    own = {knob.name: knob for knob in SCHEDULES[schedule].knobs}
+    return {"visible": name in own, "value": own.get(name, BENDS[name]).default}
+
+
+def view_of(values: Mapping[str, object], drawn: Mapping) -> dict:
+    """The widget's value for settings of the page, missing ones at their defaults. Raises UserError."""
+    points, schedule, run, used = computed(values, drawn["points"])
+    x0 = chosen_picture(None, values.get("picture"), PICTURE_SIZE)
+    step_size = check("step_size", values.get("step_size"))
+    return field_value(
+        points, schedule, run, seed=used["seed"], step_size=step_size, sampler=SAMPLERS[used["sampler"]].title,
+        steps=used["steps"], picture=(x0[0], noise_of(used["seed"])(x0.shape)[0]), stamp=drawn["stamp"],
+    )  # fmt: skip
+
+
+def computed(values: Mapping, drawn: list) -> tuple[Cloud, NoiseSchedule, Trace | None, dict]:
+    """The cloud, the schedule, the run (none for a drawing without points) and the settings they were made with."""
+    names = ("dataset", "sampler", "steps", "spacing", "seed", "particles")
+    used = {name: check(name, values.get(name)) for name in names}
+    points = cloud(used["dataset"], drawn)
+    schedule, told = schedule_of(values)
+    knobs = knobs_of(SAMPLERS, used["sampler"], values)
+    if not len(points.points):
+        return points, schedule, None, used | told | knobs
+    asked = {name: used[name] for name in names if name != "dataset"}
+    return points, schedule, trace(points, schedule, knobs=knobs, **asked), used | told | knobs
+
+
+def score_endpoint(
+    dataset: str = DEFAULTS["dataset"].default,
+    drawing: list = None,
+    x: float = 0.9,
+    y: float = 1.3,
+    t: int = DEFAULTS["t"].default,
+    schedule: str = DEFAULTS["schedule"].default,
+    T: int = DEFAULTS["T"].default,
+    zero_terminal_snr: bool = False,
+    sampler: str = DEFAULTS["sampler"].default,
+    steps: int = DEFAULTS["steps"].default,
+    spacing: str = DEFAULTS["spacing"].default,
+    seed: int = DEFAULTS["seed"].default,
+    particles: int = DEFAULTS["particles"].default,
+    **knobs,
+):
+    """Particles from noise to a point cloud by a sampler with the exact score; the score at (x, y) and level t.
+
+    `dataset` is moons, spiral, rings, grid or draw, and then `drawing` the points: pairs of numbers. Returns a
+    picture of q_t with the particles as they pass t, and as JSON the settings, log_density, score, eps and x0
+    at (x, y), where the particles end, the t of every frame and the evaluations of one particle.
+    """
+    asked = {name: value for name, value in locals().items() if name in DEFAULTS} | knobs
+    points, made, run, used = computed(asked, drawing or [])
+    if run is None:
+        raise UserError("Please give points to draw, such as [[0, 1], [1, 0]].")
+    level = made.level(t)
+    place = torch.tensor([[x, y]], dtype=torch.float64)
+    belief = points.denoise(place, level)
+    told = used | {"t": t, "x": x, "y": y, "alpha_bar": level.alpha_bar}
+    told |= {name: getattr(belief, name)[0].tolist() for name in ("eps", "x0")}
+    told["score"] = belief.score[0].tolist() if level.noise_rate else None
+    told["log_density"] = points.denoise.log_density(place, level).item()
+    told["ends"] = [[round(v, 5) for v in pair] for pair in run.paths[-1].tolist()]
+    told |= {"levels": [at.t for at in run.levels], "evaluations": run.evaluations}
+    passing = next(i for i, at in enumerate(run.levels) if at.t <= t)
+    return [(f"score_{dataset}_t-{t}_seed-{seed}.png", picture_of(points, level, run.paths[passing]))], told
+
+
+def picture_of(points: Cloud, level: Level, particles: torch.Tensor, size: int = 384) -> Image.Image:
+    """√q_t in teal on white and the particles (N, 2) as dots, over ±EXTENT; size × size pixels."""
+    axis = (torch.arange(size, dtype=torch.float64) + 0.5) * (2 * EXTENT / size) - EXTENT
+    variance = level.alpha_bar * points.std**2 + level.noise_rate**2
+    # a round Gaussian is a product of one along x and one along y: two (K, size) tables in place of (size², K)
+    along_x, along_y = (
+        (-((side - level.signal_rate * means[:, None]) ** 2) / (2 * variance)).exp()
+        for side, means in zip((axis, -axis), points.points.T, strict=True)
+    )
+    density = along_y.T @ along_x  # rows from the top
+    shade = (density / density.max()).sqrt()[..., None]
+    picture = Image.fromarray((255 - shade * (255 - torch.tensor(TEAL))).round().to(torch.uint8).numpy())
+    draw = ImageDraw.Draw(picture)
+    for x, y in ((particles * torch.tensor([1, -1]) + EXTENT) * (size / (2 * EXTENT))).tolist():
+        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=ORANGE, outline="white")
+    return picture

@@ -1,0 +1,120 @@
+"""Browser widgets: canvases and charts that answer within a frame, as `gr.HTML` components.
+
+A widget `NAME` is three real files beside this one: NAME.html (its markup, constant), NAME.css (scoped to
+the component by Gradio) and NAME.js, which registers itself with ``Lab.define("NAME", function (ui) { … })``,
+where `ui` holds what Gradio gives a component: `element, trigger, props, server, upload, watch`. The scripts
+stand once in the page's head (`head()`), together with lib.js (`window.Lab`) and lib.css, so that every
+instance shares them and node can test them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.images.bundled import PICTURES, picture
+
+FOLDER = Path(__file__).parent
+_CONTEXT = "{element, trigger, props, server, upload, watch}"
+
+
+def _read(filename: str) -> str:
+    path = FOLDER / filename
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _checked_template(filename: str) -> str:
+    """A constant template: Gradio evaluates ``${…}`` and ``{{…}}``, which resets our canvases."""
+    text = _read(filename)
+    if "${" in text or "{{" in text or "`" in text or "\\" in text:
+        raise ValueError(f"{filename} must be constant: no ${{…}}, no {{{{…}}}}, no backtick, no backslash.")
+    return text
+
+
+def widget(
+    name: str,
+    value: Any = None,
+    elem_id: str | None = None,
+    events: Iterable[str] = (),
+    server_functions: list[Callable] | None = None,
+    **props: Any,
+) -> gr.HTML:
+    """The widget `name` as a component.
+
+    value   any JSON; the script hears a new one by ``ui.watch("value", …)`` (the same value
+            twice is not heard: add a nonce).
+    events  names the script may `trigger`; each becomes a listener in Python (``component.name(fn)``).
+    props   further values for the script (``ui.props.foo``), or arguments of `gr.HTML` (`elem_classes`, …).
+
+    As an event's output use ``show_progress="hidden"``: Gradio otherwise dims the component while it waits.
+    """
+    html = _checked_template(f"{name}.html")
+    if not html:
+        raise FileNotFoundError(f"No widget {name!r}: {FOLDER / name}.html is missing.")
+    known = " ".join(json.dumps(event) for event in events)  # Gradio looks for the quoted names in the script
+    return gr.HTML(
+        value,
+        html_template=html,
+        css_template=_checked_template(f"{name}.css"),
+        js_on_load=f"Lab.mount({json.dumps(name)}, {_CONTEXT}); // {known}",
+        apply_default_css=False,
+        elem_id=elem_id,
+        server_functions=server_functions,
+        **props,
+    )
+
+
+def _math_fonts() -> str:
+    """@font-face rules for two KaTeX fonts that Gradio serves anyway: formulas look like TeX, offline.
+
+    Without them (another Gradio, other file names) the stack falls back to the reader's serif.
+    """
+    assets = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
+    rules = []
+    for family, style, stem in (
+        ("Lab Math", "italic", "KaTeX_Math-Italic"),
+        ("Lab Math", "normal", "KaTeX_Main-Regular"),
+    ):
+        for font in sorted(assets.glob(f"{stem}-*.woff2"))[:1]:
+            rules.append(
+                f"@font-face{{font-family:'{family}';font-style:{style};font-display:swap;"
+                f"src:url('./assets/{font.name}') format('woff2')}}"
+            )
+    return "".join(rules)
+
+
+def _picture_faces() -> str:
+    """The faces of a radio group of class "lab-pictures": the bundled pictures, as small as they are shown."""
+    rules = []
+    for place, name in enumerate(PICTURES, start=1):
+        file = io.BytesIO()
+        picture(name, 96).save(file, "WEBP", quality=80)
+        data = base64.b64encode(file.getvalue()).decode()
+        rules.append(f".lab-pictures label:nth-of-type({place}){{--face:url(data:image/webp;base64,{data})}}")
+    return "".join(rules)
+
+
+def _script(source: str) -> str:
+    if "</script" in source.lower():
+        raise ValueError("A widget script must not contain a closing script tag.")
+    return f"<script>{source}</script>"
+
+
+def head(words: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """What the page's head needs for the widgets to run: lib.js and lib.css, every widget's script, formula fonts.
+
+    words  locale → English text → translation; what `Lab.text` looks up.
+    """
+    scripts = [_read("lib.js")]
+    scripts += [_read(path.name) for path in sorted(FOLDER.glob("*.js")) if path.name != "lib.js"]
+    if words:
+        # "<" escaped so that no translation can end the script
+        scripts.insert(1, f"Lab.words = {json.dumps(words, ensure_ascii=False)};".replace("<", "\\u003c"))
+    styles = f"<style>{_math_fonts()}{_picture_faces()}{_read('lib.css')}</style>"
+    return "\n".join([styles, *(_script(source) for source in scripts)])

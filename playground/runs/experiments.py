@@ -1,0 +1,148 @@
+"""What each tab makes: from its settings to the lanes of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PIL import Image
+
+from playground.errors import UserError
+from playground.images import bundled, to_tensor
+from playground.runs import settings
+from playground.runs.frames import Frame
+from playground.runs.lanes import Lane, engine_for, lane_for
+from playground.runs.live import Live
+from playground.runs.settings import check, shorten
+from playground.samplers import SAMPLERS
+from playground.samplers.noise import noise_between
+from playground.schedules import Level
+
+LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in settings.LANES]
+OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
+BETWEEN = 5  # pictures from one seed to the other, both included
+MAX_SEED = 2**31 - 1
+
+
+def has_eta(sampler: str) -> bool:
+    return any(knob.name == "eta" for knob in SAMPLERS[check("sampler", sampler)].knobs)
+
+
+def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], who: object = None) -> Live:
+    """One seed in every lane; a lane's own settings win over the common ones. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if not 2 <= len(lanes) <= 4:
+        raise UserError("A duel has two to four lanes; you gave {count}.", count=len(lanes))
+    made = []
+    for lane in lanes:
+        mine = {**values, **lane}
+        title = SAMPLERS[check("sampler", mine.get("sampler"))].title
+        scale = check("guidance_scale", mine.get("guidance_scale"))
+        eta = f" · η {mine['eta']:g}" if isinstance(mine.get("eta"), int | float) and mine["eta"] else ""
+        steps = check("steps", mine.get("steps"))
+        note = f"w {scale:g}{eta}" if engine.checkpoint.conditional else eta.removeprefix(" · ")
+        made.append(lane_for(engine, mine, f"{title} · {steps}", note))
+    return Live(engine, made, curve="apart", who=who)
+
+
+def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequence[float], who: object = None) -> Live:
+    """`image` noised to each of the strengths with the noise of one seed, and denoised towards the prompt (SDEdit)."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if not 1 <= len(strengths) <= 8:
+        raise UserError("Give one to eight strengths; you gave {count}.", count=len(strengths))
+    start = to_tensor(image, engine.picture_size)
+    strengths = [check("strength", strength) for strength in strengths]
+    lanes = [
+        lane_for(engine, {**values, "strength": s}, ("strength", {"strength": f"{s:g}"}), start=start)
+        for s in strengths
+    ]
+    return Live(engine, lanes, curve="error", who=who)
+
+
+def lane_of(given: object) -> dict:
+    """A lane as a caller of the endpoint may write it."""
+    lane = {"sampler": given} if isinstance(given, str) else given
+    if not isinstance(lane, dict) or not set(lane) <= {*OF_A_LANE, "spacing", "schedule"}:
+        raise UserError(
+            "A lane is the name of a sampler, or an object with sampler, steps, eta, guidance_scale; you gave {value}.",
+            value=shorten(given),
+        )
+    return lane
+
+
+def distances(first: Sequence[Frame], other: Sequence[Frame]) -> list[dict]:
+    """How far x̂0 of a lane is from the first lane's, at each of its levels: root mean square in the
+    model's units.
+
+    The first lane is taken at the last level it has reached by then, as the player shows it.
+    """
+    rows, k = [], 0
+    for frame in other:
+        while k + 1 < len(first) and first[k + 1].alpha_bar <= frame.alpha_bar:
+            k += 1
+        gap = (frame.x0_hat.astype(float) - first[k].x0_hat) / 127.5
+        level = Level(frame.t, frame.alpha_bar)
+        rows.append(
+            {
+                "t": frame.t,
+                "log_snr": level.log_snr if 0 < frame.alpha_bar < 1 else None,
+                "rms": float((gap**2).mean() ** 0.5),
+            }
+        )
+    return rows
+
+
+def pictures(values: Mapping[str, object], who: object = None) -> Live:
+    """`count` pictures; picture k has seed + k. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    seed, count = check("seed", values.get("seed")), check("count", values.get("count"))
+    seeds = [(seed + k) % (MAX_SEED + 1) for k in range(count)]
+    return Live(engine, [lane_for(engine, {**values, "seed": s}, seed_label(s)) for s in seeds], who=who)
+
+
+def seed_label(seed: int) -> tuple[str, dict]:
+    return "seed", {"seed": seed}
+
+
+def guidance_pair(values: Mapping[str, object], who: object = None) -> Live:
+    """The same seed without guidance and with it. Where guidance is off (1 or less) it is shown against the default."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    scale = check("guidance_scale", values.get("guidance_scale"))
+    scale = scale if scale > 1 else check("guidance_scale", None)
+    lanes = [
+        lane_for(engine, {**values, "guidance_scale": 1.0}, ("unguided", {}), "w = 1"),
+        lane_for(engine, {**values, "guidance_scale": scale}, ("guided", {}), f"w = {scale:g}"),
+    ]
+    return Live(engine, lanes, curve="apart", who=who)
+
+
+def interpolation(values: Mapping[str, object], count: int = BETWEEN, who: object = None) -> Live:
+    """`count` pictures from the noise of `seed` to that of `other_seed`, along the sphere both lie on."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    seed, other = check("seed", values.get("seed")), check("other_seed", values.get("other_seed"))
+    lanes: list[Lane] = []
+    for k in range(count):
+        share = k / max(1, count - 1)
+        label = seed_label(seed) if k == 0 else seed_label(other) if share == 1 else f"{share:.0%}"
+        lane = lane_for(engine, {**values, "seed": seed}, label, noise=noise_between(seed, other, share))
+        lane.settings |= {"other_seed": other, "share": round(share, 4)}
+        lanes.append(lane)
+    return Live(engine, lanes, who=who)
+
+
+def answer(run: Live) -> tuple[list, dict]:
+    """A run as an endpoint returns it: PNG files, and the settings used with NFE, seeds and hashes."""
+    run.finish()
+    files = [(f"{k + 1:02d}_{lane.file}", lane.png()) for k, lane in enumerate(run.lanes)]
+    return files, run.lanes[0].settings | run.report()
+
+
+def prepared(values: Mapping[str, object], who: object = None) -> Live:
+    """The run that the tab's settings ask for. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if check("start", values.get("start")) == "noise":
+        return Live(engine, [lane_for(engine, values)], who=who)
+    image = values.get("image") or bundled.picture(values.get("picture") or "cat")
+    if not values.get("steered"):
+        values = {**values, "prompt": "", "style": ""}
+    lane = lane_for(engine, values, start=to_tensor(image, engine.picture_size))
+    return Live(engine, [lane], curve="error", who=who)

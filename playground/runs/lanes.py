@@ -1,0 +1,138 @@
+"""Lanes: from plain settings to a picture to be made, its job and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from playground.checkpoints import list_checkpoints
+from playground.engine import (
+    Engine,
+    Job,
+    get_engine,
+    job_for,
+)
+from playground.errors import UserError
+from playground.images import to_pixels
+from playground.models.denoiser import evaluations
+from playground.runs import receipts
+from playground.runs.frames import Frame
+from playground.runs.records import RunRecord, file_name, sha256
+from playground.runs.settings import check, knobs_of
+from playground.samplers import SAMPLERS, Noise
+from playground.samplers.noise import noise_of
+from playground.schedules import SCHEDULES
+
+SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
+
+
+@dataclass
+class Lane:
+    """One picture to be made: its settings as a receipt names them, and its job."""
+
+    settings: dict
+    job: Job
+    label: str | tuple[str, dict] = ""  # as it stands, or (a label of film.js, its values)
+    note: str = ""
+    unknown: tuple[str, ...] = ()  # words of the prompt that the model does not know
+    start: Tensor | None = None  # the picture it was started from, (C, S, S)
+    eps: Tensor | None = None  # and the noise that was added in the U-Net's space, (C, H, W)
+    frames: list[Frame] = field(default_factory=list)
+    final: Tensor | None = None  # the finished picture, (C, S, S)
+
+    @property
+    def rows(self) -> int:
+        """Network evaluations a question costs."""
+        return evaluations(self.job.condition, self.job.guidance_scale)
+
+    @property
+    def nfe(self) -> int:
+        """Network evaluations spent so far."""
+        return self.frames[-1].nfe if self.frames else 0
+
+    @property
+    def file(self) -> str:
+        return f"{file_name(self.settings)}.png"
+
+    def record(self) -> RunRecord:
+        """The finished picture with its steps, as receipts are written from it."""
+        return RunRecord.of(self)
+
+    def png(self) -> bytes:
+        """The finished picture, its settings inside."""
+        return receipts.png(self.record())
+
+    def report(self) -> dict:
+        """What an endpoint says of this picture."""
+        made = {"file": self.file, "seed": self.settings["seed"]}
+        return made | {"nfe": self.nfe, "sha256": sha256(to_pixels(self.final))}
+
+
+def engine_for(checkpoint: object = None, device: object = None) -> Engine:
+    """The engine for a checkpoint of the project's own list. Raises UserError for any other name."""
+    name = check("checkpoint", checkpoint)
+    known = list_checkpoints()
+    if name not in known:
+        raise UserError("There is no model “{name}”; there are {names}.", name=name, names=", ".join(known) or "none")
+    return get_engine(name, check("device", device))
+
+
+def lane_for(
+    engine: Engine,
+    values: Mapping[str, object],
+    label: str | tuple[str, dict] = "",
+    note: str = "",
+    start: Tensor | None = None,
+    noise: Noise | None = None,
+) -> Lane:
+    """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing
+    schedule is the model's own).
+
+    start: a picture (1, 3, S, S) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
+    noise: stands in for the seed's.
+
+    Raises:
+        UserError: a setting is out of range, or the model has no such style.
+    """
+    used = {name: check(name, values.get(name)) for name in SAMPLING}
+    knobs = knobs_of(SAMPLERS, used["sampler"], values)
+    style = used["style"]
+    if style not in engine.checkpoint.styles and style == check("style", None):
+        style = ""  # the page's default says nothing about a model that has other styles
+    condition, unknown = engine.checkpoint.parse(used["prompt"], style or None)
+    used["style"] = condition.style or ""
+    if not engine.checkpoint.conditional:
+        used |= {"prompt": "", "guidance_scale": 1.0}
+    own = engine.checkpoint.schedule
+    if values.get("schedule") is None and own.name in SCHEDULES:
+        used["schedule"] = own.name
+    bends = knobs_of(SCHEDULES, used["schedule"], values)
+    used |= knobs | {"checkpoint": engine.checkpoint.name}
+    schedule = None
+    if own.name not in SCHEDULES:
+        del used["schedule"]  # a list of betas: there is no other like it, and it is always sampled on its own
+    elif used["schedule"] != own.name:
+        schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
+        used |= bends
+    x0 = eps = None
+    if start is not None:
+        used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
+        x0 = engine.space.encode(start.double())
+        eps = noise_of(used["seed"])(x0.shape)[0]
+    job = job_for(
+        engine,
+        used["sampler"],
+        used["steps"],
+        used["seed"],
+        used["spacing"],
+        schedule,
+        x0,
+        used.get("strength", 1.0),
+        condition,
+        used["guidance_scale"],
+        noise,
+        **knobs,
+    )
+    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps)

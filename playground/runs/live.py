@@ -1,0 +1,193 @@
+"""Runs: pictures made side by side, from plain settings to what the player shows and the endpoints return.
+
+Denoise, Generate, Duel and editing all are a few `Lane`s through one `Live`; the tabs differ in which lanes they ask
+for.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import torch
+
+from playground.engine import Engine, Step
+from playground.images import to_pixels
+from playground.runs.frames import (
+    Frame,
+    error_map,
+    news,
+    opening,
+)
+from playground.runs.lanes import Lane
+
+MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
+
+MESSAGES = 15  # a second, as an event's own messages
+LINES = 30  # a second, down a channel
+
+
+class Line(Protocol):
+    """A run's own way to the one page that watches it."""
+
+    token: str  # what the page asks for it by
+    followed: bool  # somebody has asked
+
+    def send(self, message: dict) -> bool:
+        """False where nobody is there to take it."""
+
+    def close(self) -> None: ...
+
+
+class Live:
+    """A run of some lanes: iterate `messages()` for the player, or `finish()` for the pictures alone."""
+
+    def __init__(self, engine: Engine, lanes: Sequence[Lane], curve: str = "change", who: object = None) -> None:
+        self.engine, self.lanes, self.curve, self.who = engine, list(lanes), curve, who
+        self.steps = 0
+        self.seconds = 0.0
+        self.questions = sum(lane.job.steps_hint or 1 for lane in lanes)
+        frame_bytes = 3 * 3 * engine.picture_size**2
+        self.every = max(1, -(-self.questions * frame_bytes // MAX_FRAME_BYTES))
+
+    @property
+    def rate(self) -> float:
+        """Steps per second, of all lanes together."""
+        return self.steps / self.seconds if self.seconds else 0.0
+
+    def frames(self) -> Iterator[list[Frame]]:
+        """The frames of the run as they come: of one step usually, two with a lane's last one."""
+        began = time.perf_counter()
+        run = self.engine.run([lane.job for lane in self.lanes], who=self.who)
+        try:
+            for step in run:
+                self.steps += 1
+                self.seconds = time.perf_counter() - began
+                new = self._frames(step)
+                self.lanes[step.job].frames += new
+                if new:
+                    yield new
+        finally:
+            run.close()
+
+    def _frames(self, step: Step) -> list[Frame]:
+        lane, space = self.lanes[step.job], self.engine.space
+        eps_hat = to_pixels(space.enlarged(step.prediction.eps))
+        asked = (step.index + 1) * lane.rows
+        new = []
+        if step.index % self.every == 0:
+            x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), space.decode(step.prediction.x0[None])[0]]))
+            error, gap = (None, None) if lane.eps is None else error_map(step.prediction.eps, lane.eps, space.factor)
+            new.append(
+                Frame(
+                    step.job,
+                    step.index,
+                    step.level.t,
+                    step.level.alpha_bar,
+                    asked,
+                    x,
+                    x0_hat,
+                    eps_hat,
+                    error,
+                    gap,
+                )
+            )
+        if step.final is not None:
+            lane.final = space.decode(step.final[None])[0]
+            done = to_pixels(lane.final)
+            before = new[-1] if new else lane.frames[-1] if lane.frames else None
+            new.append(
+                Frame(
+                    step.job,
+                    step.index + 1,
+                    0.0,
+                    1.0,
+                    asked if step.steps_hint else 0,
+                    done,
+                    done,
+                    eps_hat,
+                    before and before.error,
+                    before and before.gap,
+                    last=True,
+                )
+            )
+        return new
+
+    def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:
+        """The player's messages, but for those that went down the channel. What came before a failure stays on the
+        page; the failure is raised on."""
+        lanes = [{"label": k.label, "note": k.note, "steps": k.job.steps_hint or 0} for k in self.lanes]
+        space, lane = self.engine.space, self.lanes[0]
+        first = opening(
+            self.engine.picture_size,
+            lanes,
+            device=str(self.engine.device),
+            curve=self.curve,
+            truth=None if lane.eps is None else (lane.start, space.enlarged(lane.eps)),
+            latent=self.engine.size if space.factor > 1 else None,
+            example=example,
+        )
+        try:
+            yield first | ({"channel": channel.token} if channel else {})
+            for message in self._news(first["run"], channel):
+                if channel is None or not channel.send(message):
+                    yield message
+        finally:
+            if channel:
+                channel.close()
+
+    def _news(self, run: str, channel: Line | None) -> Iterator[dict]:
+        seq = 0
+        try:
+            for frames in self._rounds(channel):
+                seq += 1
+                yield news(run, seq, frames, self.rate)
+        except Exception:
+            yield {"run": run, "seq": seq + 1, "end": {"status": "failed"}}
+            raise
+        yield {"run": run, "seq": seq + 1, "rate": round(self.rate, 1), "end": self._ending()}
+
+    def _rounds(self, channel: Line | None) -> Iterator[list[Frame]]:
+        """Frames in handfuls, at most `MESSAGES` or `LINES` a second: each message of an event costs the page some
+        20 ms, however small. The first one goes at once; the others wait for a frame of each lane, but not for long,
+        and longer in a crowd."""
+        pending: list[Frame] = []
+        sent = 0.0
+        for new in self.frames():
+            pending += new
+            running = sum(lane.final is None for lane in self.lanes)
+            most = LINES if channel is not None and channel.followed else MESSAGES
+            waited = (time.perf_counter() - sent) * most / max(1, self.engine.people / 2)
+            if waited > 2 or waited > 1 and len({frame.lane for frame in pending}) >= running:
+                yield pending
+                pending, sent = [], time.perf_counter()
+        if pending:
+            yield pending
+
+    def _ending(self) -> dict:
+        lanes = [{"file": k.file, "png": base64.b64encode(k.png()).decode("ascii")} for k in self.lanes]
+        return {"status": "done", "lanes": lanes}
+
+    def whole(self, example: bool = False) -> dict:
+        """The finished run as one message, for a page that has not been watching."""
+        opened, *rest = self.messages(example)
+        frames = [frame for message in rest for frame in message.get("frames", [])]
+        return opened | {"frames": frames, "rate": rest[-1]["rate"], "end": rest[-1]["end"]}
+
+    def finish(self) -> None:
+        """Runs to the end."""
+        for _ in self.frames():
+            pass
+
+    def report(self) -> dict:
+        """Numbers of a finished run, as plain JSON."""
+        return {
+            "pictures": [lane.report() for lane in self.lanes],
+            "nfe": sum(lane.nfe for lane in self.lanes),
+            "unknown_words": list(dict.fromkeys(word for lane in self.lanes for word in lane.unknown)),
+            "device": str(self.engine.device),
+            "seconds": round(self.seconds, 3),
+            "steps_per_second": round(self.rate, 1),
+        }

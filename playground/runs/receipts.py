@@ -1,0 +1,243 @@
+"""Receipts: a run as files that carry its settings, and those settings read back from a file dropped on the
+page.
+
+`files(records)` gives everything at once; every file name says what is in it. `read_receipt` takes what
+anybody may have made of such a file since, so nothing in it is trusted: sizes are capped, each setting goes
+through `settings.check`, and what doesn't pass is named and left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from playground import images
+from playground.errors import UserError
+from playground.runs import notebooks
+from playground.runs.records import Moment, RunRecord, sha256
+from playground.runs.settings import DEFAULTS, check
+
+KEYWORD = "playground"  # of the PNG's text chunk with the settings
+START = "playground start"  # … and of the one with the picture that the run started from
+FORMAT = "playground run 1"
+MAX_JSON = 20_000_000
+PIXEL_BYTES = 8_000_000  # of the steps in a JSON record
+MOVIE_WIDTH = 512
+MAX_SIDE = 4096  # of a picture in a JSON that is read
+SHEET_SIDE, SHEET_STEPS = 128, 8
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a dropped file says: valid settings, a sentence for each that was not, and the picture it is
+    of."""
+
+    settings: dict[str, object]
+    messages: list[UserError]
+    final: np.ndarray | None = None  # uint8 (H, W, 3)
+    start: Image.Image | None = None
+
+    @property
+    def sha256(self) -> str | None:
+        return None if self.final is None else sha256(self.final)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def files(records: Sequence[RunRecord]) -> dict[str, bytes]:
+    """Every kind of receipt of a run of one picture or several, by file name."""
+    found: dict[str, bytes] = {}
+    for record in records:
+        same = sum(other.startswith(record.name) for other in found)  # lanes may differ in what a name leaves out
+        found[f"{record.name}{f'_{same + 1}' if same else ''}.png"] = png(record)
+    run = records[0].name + (f"_{len(records)}-pictures" if len(records) > 1 else "")
+    return found | {
+        f"{run}_sheet.png": sheet(records),
+        f"{run}.gif": movie(records, "GIF"),
+        f"{run}.webp": movie(records, "WEBP"),
+        f"{run}.json": to_json(records).encode(),
+        f"{run}.ipynb": notebooks.notebook(records).encode(),
+    }
+
+
+def png(record: RunRecord) -> bytes:
+    """The finished picture with its settings, as JSON, in a text chunk."""
+    text = {KEYWORD: settings_text(record.settings)}
+    if record.start is not None:
+        text[START] = base64.b64encode(images.to_png(record.start)).decode("ascii")
+    return images.to_png(record.final, text)
+
+
+def settings_text(settings: Mapping[str, object]) -> str:
+    return json.dumps(dict(settings), ensure_ascii=False, sort_keys=True)
+
+
+def to_json(records: Sequence[RunRecord]) -> str:
+    """The whole run: of each picture settings, hash, every step's numbers, and pictures as base64 of raw RGB bytes.
+
+    Where those of all steps would be over `PIXEL_BYTES`, only every second step has them, every third, …
+    """
+    raw = sum(9 * len(record.steps) * record.final.shape[0] * record.final.shape[1] for record in records)
+    every = max(1, math.ceil(raw / PIXEL_BYTES))
+    return json.dumps(
+        {"format": FORMAT, "pictures": [_as_dict(record, every) for record in records]}, ensure_ascii=False
+    )
+
+
+def _as_dict(record: RunRecord, every: int) -> dict:
+    height, width = record.final.shape[:2]
+    content = {"settings": dict(record.settings), "sha256": record.sha256, "height": height, "width": width}
+    if record.start is not None:
+        content["start"] = base64.b64encode(images.to_png(record.start)).decode("ascii")
+    content |= {"final": _raw(record.final), "steps": []}
+    for k, moment in enumerate(record.steps):
+        step = {"t": moment.t, "alpha_bar": moment.alpha_bar, "nfe": moment.nfe}
+        if k % every == 0:
+            step |= {view: _raw(getattr(moment, view)) for view in ("x", "x0_hat", "eps_hat")}
+        content["steps"].append(step)
+    return content
+
+
+def _raw(pixels: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(pixels, np.uint8).tobytes()).decode("ascii")
+
+
+def _enlarged(picture: Image.Image | np.ndarray, side: int) -> Image.Image:
+    """Each pixel a sharp square, as large as fits into `side`."""
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    times = max(1, side // max(picture.size))
+    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+
+
+def _chosen(record: RunRecord, count: int) -> list[Moment]:
+    """`count` steps, evenly, with the first and the last; some repeated where there are fewer."""
+    return [record.steps[round(place)] for place in np.linspace(0, len(record.steps) - 1, count)]
+
+
+def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
+    """A column a picture: x_t, below it x̂0, step by step; the finished pictures held for two seconds.
+
+    GIF (256 colours) or lossless WebP. Runs of different lengths start and end together.
+    """
+    count = max(len(record.steps) for record in records)
+    columns = []
+    for record in records:
+        steps = [np.concatenate([moment.x, moment.x0_hat]) for moment in _chosen(record, count)]
+        columns.append([*steps, np.concatenate([record.final, record.final])])
+    frames = [Image.fromarray(np.concatenate(row, axis=1)) for row in zip(*columns, strict=True)]
+    if fmt == "GIF":
+        frames = [frame.quantize(256) for frame in frames]  # colours are counted while the frame is small
+    frames = [_enlarged(frame, MOVIE_WIDTH) for frame in frames]
+    times = [max(20, min(200, 4000 // len(frames)))] * (len(frames) - 1) + [2000]
+    options = {"lossless": True, "method": 0} if fmt == "WEBP" else {"optimize": False}
+    buffer = io.BytesIO()
+    frames[0].save(buffer, fmt, save_all=True, append_images=frames[1:], duration=times, loop=0, **options)
+    return buffer.getvalue()
+
+
+def sheet(records: Sequence[RunRecord]) -> bytes:
+    """A contact sheet as PNG: a row a picture, x_t from noise to the end with its t above, the seed beside it."""
+    big = [_enlarged(record.final, SHEET_SIDE) for record in records]
+    side, gap, left, top = big[0].width, 6, 78, 22
+    page = Image.new("RGB", (left + (SHEET_STEPS + 1) * (side + gap), len(records) * (side + gap + top)), "white")
+    draw = ImageDraw.Draw(page)
+    for row, (record, final) in enumerate(zip(records, big, strict=True)):
+        y = row * (side + gap + top)
+        draw.text((8, y + top + side // 2 - 6), f"seed {record.settings.get('seed', '')}", fill="black")
+        shown = [(_enlarged(step.x, SHEET_SIDE), f"t {step.t:.0f}") for step in _chosen(record, SHEET_STEPS)]
+        for column, (picture, words) in enumerate([*shown, (final, "final")]):
+            x = left + column * (side + gap)
+            draw.text((x, y + 6), words, fill="black")
+            page.paste(picture, (x, y + top))
+    return images.to_png(page, {KEYWORD: settings_text(records[0].settings)})
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_receipt(source: str | os.PathLike | bytes) -> Receipt:
+    """The settings, and where it has one the picture, of a PNG or JSON file that this page once wrote.
+
+    Raises UserError where the file is neither, is too large or damaged, or has no settings in it.
+    """
+    data = source if isinstance(source, bytes) else _read(source)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return _of_png(data)
+    try:
+        content = json.loads(data[:MAX_JSON].decode("utf-8"))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UserError("That file is neither a PNG nor a JSON that this page wrote.") from error
+    return _of_json(content)
+
+
+def _read(path: str | os.PathLike) -> bytes:
+    if not os.path.isfile(path):
+        raise UserError("There is no such file.")
+    with open(path, "rb") as file:
+        data = file.read(MAX_JSON + 1)
+    if len(data) > MAX_JSON:
+        raise UserError("That file is too large: the limit is {limit} MB.", limit=MAX_JSON // 1_000_000)
+    return data
+
+
+def _of_png(data: bytes) -> Receipt:
+    final = np.asarray(images.open_picture(data))
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            picture.load()
+            text = {key: str(picture.text.get(key) or "") for key in (KEYWORD, START)}
+        content = json.loads(text[KEYWORD]) if text[KEYWORD] else None
+    except (ValueError, RecursionError, MemoryError, OSError, SyntaxError) as error:
+        raise UserError("The settings inside that picture are damaged.") from error
+    if not isinstance(content, dict):
+        raise UserError("That picture has no settings of this page inside.")
+    return _receipt(content, final, text[START])
+
+
+def _of_json(content: object) -> Receipt:
+    if not isinstance(content, dict):
+        raise UserError("That file has no settings of this page inside.")
+    pictures = content.get("pictures")  # or it is the settings alone, as an endpoint returns them
+    if isinstance(pictures, list) and pictures and isinstance(pictures[0], dict):
+        content = pictures[0]
+    settings = content.get("settings", content)
+    if not isinstance(settings, dict):
+        raise UserError("The settings inside that file are damaged.")
+    final = None
+    shape = (content.get("height"), content.get("width"), 3)
+    if isinstance(content.get("final"), str) and all(type(n) is int and 0 < n <= MAX_SIDE for n in shape):
+        try:
+            raw = base64.b64decode(content["final"], validate=True)
+            final = np.frombuffer(raw, np.uint8).reshape(shape)
+        except ValueError as error:
+            raise UserError("The picture inside that file is damaged.") from error
+    return _receipt(settings, final, content.get("start"))
+
+
+def _receipt(raw: Mapping, final: np.ndarray | None, start: object) -> Receipt:
+    settings, messages = {}, []
+    for name in DEFAULTS:
+        if raw.get(name) is None or name == "tab":
+            continue
+        try:
+            settings[name] = check(name, raw[name])
+        except UserError as error:
+            messages.append(error)
+    if not settings and not messages:
+        raise UserError("That file has no settings of this page inside.")
+    picture = None
+    if isinstance(start, str) and start:
+        try:
+            picture = images.open_picture(base64.b64decode(start, validate=True))
+        except (ValueError, UserError):
+            messages.append(UserError("The picture that the run started from could not be read."))
+    return Receipt(settings, messages, final, picture)

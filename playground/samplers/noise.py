@@ -1,0 +1,49 @@
+"""Seeded noise: one CPU generator a picture, so that it is the same alone and in company, on every device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from playground.samplers import Noise
+
+
+def noise_between(seed: int, other: int, share: float) -> Noise:
+    """noise(shape) whose every draw is the spherical interpolation of both seeds' draws, the ends being theirs."""
+    one, two = noise_of(seed), noise_of(other)
+    return lambda shape: slerp(one(shape), two(shape), share)
+
+
+def slerp(a: torch.Tensor, b: torch.Tensor, share: float) -> torch.Tensor:
+    """Spherical interpolation (Shoemake 1985): sin((1−s)θ)/sin θ · a + sin(sθ)/sin θ · b, θ the angle between both.
+
+    The straight line would pass nearer to 0 than noise ever is, and give grey pictures.
+    """
+    cosine = (a * b).sum() / (a.norm() * b.norm())
+    angle = math.acos(float(cosine.clamp(-1, 1)))
+    if angle < 1e-6:
+        return a + share * (b - a)
+    return (math.sin((1 - share) * angle) * a + math.sin(share * angle) * b) / math.sin(angle)
+
+
+class SeededNoise:
+    """noise(shape) → float64 CPU tensor of standard normal draws, the same for the same seed everywhere."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(int(seed))
+
+    def __call__(self, shape: Sequence[int]) -> Tensor:
+        return torch.randn(tuple(shape), generator=self.generator).double()
+
+    def __getstate__(self) -> dict:
+        return {"state": self.generator.get_state().numpy()}
+
+    def __setstate__(self, state: dict) -> None:
+        self.generator = torch.Generator()
+        self.generator.set_state(torch.from_numpy(state["state"]))
+
+
+noise_of = SeededNoise

@@ -1,0 +1,1 @@
+"""Closed forms: exact denoisers, points in the plane, the variational bound."""

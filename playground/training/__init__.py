@@ -1,0 +1,1 @@
+"""From pictures to a checkpoint: data, recipe, trainer, quality, card."""

@@ -1,0 +1,139 @@
+"""The benchmarks measure what they say: on a tiny net, and on the page itself with one simulated student."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+
+import httpx
+import numpy as np
+import pytest
+
+from playground.bench import __main__ as command
+from playground.bench import crowd, offline
+from playground.bench.student import Press, visit
+from playground.checkpoints import load
+from playground.engine import get_engine
+from playground.models.runtimes import best, eager
+from playground.report import Report, in_turn
+from playground.samplers import SAMPLERS
+
+
+def test_the_best_round_of_each_way_is_told():
+    naps = {"short": iter([0, 0.05, 0.001, 0.03]), "long": iter([0, 0.02, 0.06, 0.04])}
+    best_rounds = in_turn({name: lambda nap=nap: time.sleep(next(nap)) for name, nap in naps.items()}, rounds=3)
+    assert 0.001 <= best_rounds["short"] < 0.02 <= best_rounds["long"] < 0.04
+
+
+def test_a_report_says_how_it_stands_against_an_earlier_one():
+    report = Report("unet", ["ms", "dB"])
+    report.add("eager", 10.0, math.inf)
+    report.add("frozen", 5.0, None)
+    report.note("In turn.")
+    text = report.text({"rows": {"frozen": [20.0, 3.0]}})
+    assert text.splitlines()[0] == "== unet" and text.splitlines()[-1] == "In turn."
+    assert "5 (×0.25)" in text and "–" in text
+    assert "×" not in report.text()
+    assert json.loads(json.dumps(report.json()))["rows"]["frozen"] == [5.0, None]
+
+
+def test_command_line_prints_saves_and_compares(tmp_path, monkeypatch, capsys):
+    def fake(**settings) -> Report:
+        report = Report("unet", ["ms"])
+        report.add("eager", float(settings["rounds"]))
+        return report
+
+    monkeypatch.setitem(command.BENCHMARKS, "unet", fake)
+    file = tmp_path / "before.json"
+    assert command.main(["unet", "--rounds", "4", "--json", str(file)]) == 0
+    assert command.main(["unet", "--rounds", "8", "--against", str(file)]) == 0
+    assert "8 (×2.00)" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        command.main(["nonsense"])
+
+
+def test_unet_compares_every_way_that_gives_the_same_picture(tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr(offline, "BATCHES", (1, 3))
+    report = offline.unet(str(tiny_checkpoint), rounds=1)
+    assert {"eager", "frozen", "what the engine takes", "diffusers UNet2DModel"} <= set(report.rows)
+    for name, numbers in report.rows.items():
+        assert len(numbers) == len(report.columns) and all(n > 0 for n in numbers[:4])
+        assert name.startswith("diffusers") or numbers[4] > 60
+    assert report.rows["eager"][2:4] == [1.0] * 2
+
+
+def test_the_rival_has_about_as_many_flops(tiny_checkpoint):
+    checkpoint = load(tiny_checkpoint)
+    given = offline.inputs_of(checkpoint, 1)
+    flops = 400_000_000
+    rival = offline.twin(checkpoint, flops)
+    assert 0.5 < offline.count_flops(rival, (given[0], given[1], None)) / flops < 2
+
+
+def test_samplers_are_all_timed(tiny_checkpoint):
+    report = offline.samplers(str(tiny_checkpoint), rounds=1)
+    assert set(report.rows) == set(SAMPLERS)
+    assert all(mine > 0 and (theirs is None or theirs > 0) for mine, theirs, _ in report.rows.values())
+    assert report.rows["ddim"][1] and report.rows["dpmpp_2m"][1]
+
+
+def test_rows_per_second_is_a_speed(tiny_checkpoint):
+    checkpoint = load(tiny_checkpoint)
+    asked = []
+
+    class Slow:
+        @staticmethod
+        def forward(x, t, condition):
+            asked.append(len(x))
+            time.sleep(0.01)
+
+    speed = crowd.rows_per_second(checkpoint, Slow, batch=8, seconds=0.1)
+    assert set(asked) == {8} and 200 < speed <= 800
+
+
+@pytest.fixture(scope="module")
+def settings(app_url):
+    get_engine()  # the page makes its own pictures with it too
+    return {"prompt": "cat face", "seed": 5, "count": 2, "sampler": "ddim", "steps": crowd.STEPS, "guidance_scale": 2.0}
+
+
+def at(url: str, settings: dict, **how):
+    async def go():
+        async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+            return await visit(client, await Press.of(client), settings, **how)
+
+    return asyncio.run(go())
+
+
+def test_a_student_gets_the_pictures_of_a_solo_run(app_url, settings):
+    seen = at(app_url, settings)
+    assert seen.error is None and len(seen.pictures) == 2 and not seen.left
+    assert seen.asked < seen.first < seen.done and seen.messages >= 3
+    checkpoint = load()
+    plain = eager(checkpoint.model)
+    assert crowd._strange(checkpoint, plain, [seen]) == 0
+    seen.pictures[0] = np.roll(seen.pictures[0], 1, axis=0)
+    assert crowd._strange(checkpoint, plain, [seen]) == 1
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_student_who_leaves_or_stops_frees_the_engine(app_url, settings, stop):
+    engine = get_engine()
+    seen = at(app_url, settings | {"steps": 500}, leave_after=2, stop=stop)
+    assert seen.left and seen.error is None and not seen.pictures
+    end = time.monotonic() + 20
+    while engine.stats()["live"] and time.monotonic() < end:
+        time.sleep(0.02)
+    assert engine.stats()["live"] == 0
+
+
+def test_a_student_is_told_what_was_wrong(app_url, settings):
+    seen = at(app_url, settings | {"steps": 5000})
+    assert "5000" in seen.error and not seen.pictures
+
+
+def test_the_engine_takes_the_way_that_the_benchmark_compares(tiny_checkpoint):
+    checkpoint = load(tiny_checkpoint)
+    assert best(checkpoint.model, offline.inputs_of(checkpoint, 1)).name != "PyTorch"

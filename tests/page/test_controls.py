@@ -1,0 +1,133 @@
+"""Components from the table of settings, and errors as a person meets them."""
+
+import asyncio
+import inspect
+import io
+import logging
+
+import gradio as gr
+import pytest
+from gradio.data_classes import ImageData
+from PIL import Image
+
+from playground.errors import UserError
+from playground.page.controls import (
+    CALM,
+    control,
+    errors_shown,
+    registered,
+    safe_image,
+)
+from playground.runs.settings import DEFAULTS, check
+
+ROWS = [(name, tab) for name, row in DEFAULTS.items() for tab in row.tabs[:1]]
+
+
+@pytest.mark.parametrize(("name", "tab"), ROWS)
+def test_every_row_makes_a_control_with_the_tables_limits(name, tab):
+    row = DEFAULTS[name]
+    made = control(name, tab)
+    assert made.elem_id == f"{tab}-{name}" and made.label.key == row.label
+    assert row.default is None or check(name, made.value) == row.default
+    if row.kind in ("int", "float"):
+        assert (made.minimum, made.maximum) == (row.low, row.high) and row.low <= made.value <= row.high
+    elif row.choices:
+        assert [value for _label, value in made.choices] == list(row.choices)
+    elif row.kind in ("text", "name"):
+        assert made.max_length == row.high
+
+
+def test_overrides_and_other_kinds():
+    made = control("style", "generate", choices=[("Noto", "noto"), ("Fluent", "fluent")], value="fluent", info=None)
+    assert isinstance(made, gr.Dropdown) and made.value == "fluent" and made.elem_id == "generate-style"
+    assert isinstance(control("start", "denoise", as_=gr.Radio), gr.Radio)
+    assert isinstance(control("schedules", "schedules", as_=gr.CheckboxGroup), gr.CheckboxGroup)
+    assert isinstance(control("seed", "noise"), gr.Number) and isinstance(control("steps", "denoise"), gr.Slider)
+
+
+def test_controls_are_registered_with_their_page_and_no_other():
+    with gr.Blocks() as one:
+        seed = control("seed", "noise")
+    with gr.Blocks() as two:
+        pass
+    assert registered(one) == [("noise", "seed", seed)] and registered(two) == []
+
+
+def uploaded(tmp_path, data):
+    path = tmp_path / "upload.png"
+    path.write_bytes(data)
+    return ImageData(path=str(path))
+
+
+def test_safe_image_gives_rgb_and_refuses_in_a_sentence(tmp_path):
+    image = safe_image(label="x")
+    buffer = io.BytesIO()
+    Image.new("LA", (3, 2), (0, 0)).save(buffer, "PNG")
+    got = image.preprocess(uploaded(tmp_path, buffer.getvalue()))
+    assert got.mode == "RGB" and got.size == (3, 2) and got.getpixel((0, 0)) == (255, 255, 255)
+    assert image.preprocess(None) is None
+    with pytest.raises(gr.Error, match="not a picture") as caught:
+        image.preprocess(uploaded(tmp_path, b"hello"))
+    assert caught.value.print_exception is False
+    copy = image.__class__(**image.constructor_args)  # as Gradio does after an update
+    with pytest.raises(gr.Error, match="not a picture"):
+        copy.preprocess(uploaded(tmp_path, b"hello"))
+
+
+def plain(x, y=2):
+    raise x
+
+
+def generator(x, y=2):
+    yield 1
+    raise x
+
+
+async def coroutine(x, y=2):
+    raise x
+
+
+def run(fn, error):
+    shown = errors_shown(fn)
+    assert inspect.signature(shown) == inspect.signature(fn) and shown.__name__ == fn.__name__
+    if fn is coroutine:
+        return asyncio.run(shown(error))
+    return list(shown(error)) if fn is generator else shown(error)
+
+
+@pytest.mark.parametrize("fn", [plain, generator, coroutine])
+def test_a_user_error_is_shown_and_a_bug_is_logged_and_hidden(fn, caplog):
+    with pytest.raises(gr.Error) as caught:
+        run(fn, UserError("Give me {n} pictures.", n=3))
+    assert caught.value.message == "Give me 3 pictures." and not caught.value.print_exception and not caplog.records
+    with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as caught:
+        run(fn, KeyError("password"))
+    assert caught.value.message == CALM and "password" in caplog.text and not caught.value.print_exception
+    with pytest.raises(gr.Error, match="as it is"):
+        run(fn, gr.Error("as it is"))
+
+
+def test_a_closed_generator_frees_what_it_holds():
+    freed = []
+
+    def holding():
+        try:
+            yield 1
+            yield 2
+        finally:
+            freed.append(True)
+
+    steps = errors_shown(holding)()
+    assert next(steps) == 1
+    steps.close()
+    assert freed
+
+
+def test_every_control_of_the_page_is_in_its_link():
+    import app
+
+    demo = app.build()
+    kinds = (gr.Slider, gr.Number, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Textbox)
+    known = {id(component) for _tab, _name, component in registered(demo)}
+    found = [block for block in demo.blocks.values() if isinstance(block, kinds)]
+    assert len(found) > 100 and not [block.elem_id for block in found if id(block) not in known]

@@ -1,0 +1,145 @@
+"""Runs: what the player is sent and the endpoints return, against the sampler driven by hand."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+
+from playground import runs, samplers
+from playground.errors import UserError
+from playground.images import to_pixels
+from playground.models.denoiser import UNetDenoiser, clipped, guided
+from playground.runs import Live, lane_for
+from playground.runs.receipts import read_receipt
+from playground.runs.records import sha256
+from playground.samplers.noise import noise_of
+from playground.schedules import spaced
+
+SETTINGS = {"prompt": "cat face", "style": "flat", "seed": 3, "sampler": "ddim", "steps": 6, "guidance_scale": 2.0}
+
+
+def by_hand(engine, seed: int, scale: float = 2.0) -> tuple[torch.Tensor, list]:
+    """(final, every step's (x, level, prediction)) of DDIM with `SETTINGS`, without the engine's queue."""
+    condition, _ = engine.checkpoint.parse("cat face", "flat")
+    denoise = clipped(guided(UNetDenoiser(engine.checkpoint), scale))
+    noise, steps = noise_of(seed), []
+    x = noise((1, engine.channels, engine.size, engine.size))
+    sampler = samplers.SAMPLERS["ddim"].function(x, spaced(engine.schedule, 6), noise)
+    final = samplers.run(sampler, lambda x, level: denoise(x, level, [condition]), lambda *step: steps.append(step))
+    return final[0], steps
+
+
+def test_frames_are_the_samplers_steps(engine):
+    run = Live(engine, [lane_for(engine, SETTINGS)])
+    run.finish()
+    lane = run.lanes[0]
+    final, steps = by_hand(engine, 3)
+    assert [frame.step for frame in lane.frames] == list(range(7))
+    assert [frame.nfe for frame in lane.frames] == [2, 4, 6, 8, 10, 12, 12]
+    for frame, (x, level, prediction) in zip(lane.frames, steps, strict=False):
+        assert (frame.t, frame.alpha_bar) == (level.t, level.alpha_bar)
+        for ours, theirs in ((frame.x, x), (frame.x0_hat, prediction.x0), (frame.eps_hat, prediction.eps)):
+            assert np.abs(ours.astype(int) - to_pixels(theirs[0])).max() <= 1
+    assert lane.frames[-1].last and (lane.frames[-1].x == to_pixels(lane.final)).all()
+    assert np.abs(to_pixels(lane.final).astype(int) - to_pixels(final)).max() <= 1
+
+
+def test_the_message_is_the_frames_and_comes_lane_by_lane(engine):
+    lanes = [lane_for(engine, SETTINGS | {"seed": seed}, f"seed {seed}") for seed in (3, 4)]
+    run = Live(engine, lanes)
+    opened, *rest = list(run.messages())
+    assert [lane["label"] for lane in opened["start"]["lanes"]] == ["seed 3", "seed 4"]
+    assert {message["run"] for message in rest} == {opened["run"]}
+    assert [message["seq"] for message in [opened, *rest]] == list(range(len(rest) + 1))
+    sent = [frame for message in rest for frame in message.get("frames", [])]
+    assert len(sent) == 2 * 7
+    for message in sent:
+        frame = next(f for f in lanes[message["lane"]].frames if f.step == message["step"])
+        assert base64.b64decode(message["x"]) == frame.x.tobytes()
+        assert base64.b64decode(message["eps"]) == frame.eps_hat.tobytes()
+        assert ("x0" in message) != frame.last
+    end = rest[-1]["end"]
+    assert end["status"] == "done"
+    receipt = read_receipt(base64.b64decode(end["lanes"][1]["png"]))
+    assert receipt.settings["seed"] == 4 and receipt.settings["prompt"] == "cat face"
+    assert receipt.sha256 == sha256(to_pixels(lanes[1].final))
+
+
+def test_known_truth_gives_the_error_of_the_noise(engine):
+    start = torch.linspace(-1, 1, engine.channels * engine.size**2).reshape(
+        1, engine.channels, engine.size, engine.size
+    )
+    run = Live(engine, [lane_for(engine, SETTINGS | {"strength": 0.5, "prompt": ""}, start=start)], curve="error")
+    eps = noise_of(3)(start.shape)
+    ((frame, *_),) = list(run.frames())[:1]
+    level = spaced(engine.schedule, 6)[3]
+    assert frame.alpha_bar == level.alpha_bar
+    x = level.signal_rate * start.double() + level.noise_rate * eps
+    assert (frame.x == to_pixels(x[0])).all()
+    condition, _ = engine.checkpoint.parse("", "flat")
+    seen = clipped(guided(UNetDenoiser(engine.checkpoint), 2.0))(x, level, [condition])
+    gap = (seen.eps - eps)[0].numpy()
+    assert frame.error == pytest.approx(np.sqrt((gap**2).mean()), rel=1e-4)
+    shown = np.clip(np.abs(gap).mean(axis=0), 0, 2) * 127.5
+    assert np.abs(frame.gap - shown).max() <= 1
+
+
+def test_strength_0_gives_the_picture_back(engine):
+    start = torch.linspace(-1, 1, engine.channels * engine.size**2).reshape(
+        1, engine.channels, engine.size, engine.size
+    )
+    run = Live(engine, [lane_for(engine, SETTINGS | {"strength": 0}, start=start)])
+    opened, *rest = list(run.messages())
+    assert rest[-1]["end"]["status"] == "done"
+    assert (to_pixels(run.lanes[0].final) == to_pixels(start[0])).all()
+    assert run.lanes[0].nfe == 0
+
+
+def test_a_run_too_large_to_keep_is_thinned(engine, monkeypatch):
+    monkeypatch.setattr(runs, "MAX_FRAME_BYTES", 3 * 9 * engine.size**2)
+    run = Live(engine, [lane_for(engine, SETTINGS)])
+    run.finish()
+    assert [frame.step for frame in run.lanes[0].frames] == [0, 2, 4, 6]
+
+
+def test_closing_the_messages_frees_the_engine(engine):
+    run = Live(engine, [lane_for(engine, SETTINGS | {"steps": 1000})])
+    messages = run.messages()
+    for _ in range(4):
+        next(messages)
+    messages.close()
+    done = Live(engine, [lane_for(engine, SETTINGS)])
+    done.finish()
+    assert engine.stats()["live"] == 0
+
+
+def test_a_failure_ends_the_run_on_the_page_too(engine):
+    def broken():
+        yield torch.zeros(1, engine.channels, engine.size, engine.size, dtype=torch.float64), engine.schedule.level(500)
+        raise UserError("It broke.")
+
+    lane = lane_for(engine, SETTINGS)
+    lane.job.sampler = broken()
+    messages = []
+    with pytest.raises(UserError, match="It broke"):
+        messages.extend(iter_all(Live(engine, [lane]).messages(), messages))
+    assert messages[-1]["end"] == {"status": "failed"}
+
+
+def iter_all(source, into):
+    for message in source:
+        into.append(message)
+    return []
+
+
+def test_words_and_names_that_nobody_knows(engine):
+    assert lane_for(engine, SETTINGS | {"prompt": "cat on a zeppelin"}).unknown == ("on", "a", "zeppelin")
+    with pytest.raises(UserError, match="no style"):
+        lane_for(engine, SETTINGS | {"style": "baroque"})
+    with pytest.raises(UserError, match="no model"):
+        runs.engine_for("../../etc/passwd")
+    with pytest.raises(UserError, match="Steps"):
+        lane_for(engine, SETTINGS | {"steps": 0})

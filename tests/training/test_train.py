@@ -1,0 +1,273 @@
+"""Training: it learns, what it writes loads, and a run that was interrupted ends as one that was not."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from playground import train
+from playground.checkpoints import load
+from playground.errors import UserError
+from playground.models.unet import Sketch
+from playground.predictions import Prediction, q_sample
+from playground.schedules import SCHEDULES
+from playground.training import trainer as training
+from playground.training.data import read_pictures
+from playground.training.recipe import Recipe
+from playground.training.trainer import Trainer
+
+TINY = dict(size=8, dims=(32,), attention=(0,), batch=8, held_out=4, warmup=2, lr=3e-3, sketch=32, sketch_batch=8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """24 pictures: three colours in four shades, in two styles, with captions."""
+    folder = tmp_path_factory.mktemp("data")
+    rows = []
+    for name, rgb in {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}.items():
+        for k, shade in enumerate((120, 160, 200, 240)):
+            for style in ("plain", "framed", "dotted"):
+                image = Image.new("RGB", (8, 8), tuple(shade * c for c in rgb))
+                if style == "framed":
+                    image.paste("white", (0, 0, 8, 1))
+                image.save(folder / f"{name}-{k}-{style}.png")
+                rows.append({"file_name": f"{name}-{k}-{style}.png", "text": f"{name} {k}", "style": style})
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+def trainer(data, **settings) -> Trainer:
+    return Trainer(Recipe(**TINY | settings), read_pictures(data, 8), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"prediction": "eps", "loss": "l1"}, {"prediction": "x0"}, {"self_condition": True}]
+)
+def test_it_learns(data, settings):
+    run = trainer(data, **settings)
+    before = run.errors()
+    for _ in range(140):
+        assert math.isfinite(run.train_step(0.0))
+    after = run.errors()
+    for level in (-6.0, -4.0, -2.0):  # on pictures held out, with the running mean of the weights
+        assert after[level] < 0.6 * before[level]
+
+
+@pytest.mark.parametrize("kind", ["eps", "x0", "v"])
+def test_a_perfect_net_has_no_loss(data, kind):
+    """The target, taken as the net's output, gives back the very picture and noise, so a wrong pair would show."""
+    run = trainer(data, prediction=kind)
+    x0, eps, t, conditions = run.batch()
+    levels = [run.net.schedule.level(float(each)) for each in t]
+    x = q_sample(x0.double(), levels, eps.double())
+    seen = {}
+
+    def forward(given, times, condition, sketch):
+        seen.update(x=given, t=times)
+        target = {"eps": eps, "x0": x0, "v": Prediction(x0.double(), eps.double(), levels).v.float()}[kind]
+        return target + 0 * run.net.model.head.weight.sum()  # so that there is something to differentiate
+
+    run.twins, run.forwards = run.twins[:1], [forward]
+    assert run.train_step(0.0) < 1e-10
+    torch.testing.assert_close(seen["x"].double(), x, atol=1e-5, rtol=1e-5)
+    assert torch.equal(seen["t"], t.float())
+
+
+def test_every_batch_is_a_function_of_seed_and_step(data):
+    one, two = trainer(data), trainer(data)
+    two.step = one.step = 17
+    for a, b in zip(one.batch(), two.batch(), strict=True):
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+    two.step = 18
+    assert not torch.equal(one.batch()[1], two.batch()[1])
+
+
+def test_captions_for_the_sketch_are_others_than_those_of_the_batch(data):
+    run = trainer(data, sketch_batch=2000, drop_words=0.0, drop_prompt=0.25, drop_style=0.4)
+    first, conditions = run.captions()
+    assert len(first) == 2000 and torch.equal(first, run.captions()[0])
+    assert sum(not condition.words for condition in conditions) / 2000 == pytest.approx(0.25, abs=0.04)
+    assert conditions[:8] != run.batch()[3]
+    run.step += 1
+    assert not torch.equal(first, run.captions()[0])
+    assert not trainer(data, sketch=0).captions()[1] and not trainer(data, sketch_batch=0).captions()[1]
+
+
+def test_dropout_is_a_function_of_seed_and_step_and_keeps_the_mean(data):
+    run = trainer(data, sketch_batch=2000, sketch_dropout=0.3)
+    masks = run.masks()
+    assert masks.shape == (2008, 2, 32) and torch.equal(masks, run.masks())
+    assert (masks == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert masks.mean().item() == pytest.approx(1.0, abs=0.02)
+    run.step += 1
+    assert not torch.equal(masks, run.masks())
+    assert trainer(data, sketch_dropout=0.0).masks() is trainer(data, sketch=0).masks() is None
+
+
+def test_the_sketch_becomes_the_picture_where_the_condition_tells_it(data):
+    run = trainer(data, drop_words=0.0, drop_prompt=0.0, drop_style=0.0, sketch_batch=32)
+    for _ in range(120):
+        run.train_step(0.0)
+    net, seen = run.net.eval(), run.training
+    conditions = [net.parse(text, style)[0] for text, style in zip(seen.texts, seen.styles, strict=True)]
+    with torch.no_grad():
+        drawn = net.model.sketch(net.encode(conditions))
+    truth = Sketch.of(seen.x0())
+    assert (drawn - truth).square().mean() < 0.05 * (truth - truth.mean(dim=0)).square().mean()
+
+
+def test_conditions_are_dropped_as_often_as_asked(data):
+    run = trainer(data, batch=4000, drop_words=0.0, drop_prompt=0.25, drop_style=0.4)
+    conditions = run.batch()[3]
+    assert sum(not c.words for c in conditions) / 4000 == pytest.approx(0.25, abs=0.03)
+    assert sum(c.style is None for c in conditions) / 4000 == pytest.approx(0.4, abs=0.03)
+    assert {len(c.words) for c in conditions} == {0, 2}
+
+
+def test_learning_rate(data):
+    run = trainer(data, lr=1.0, warmup=10, cooldown=0.5)
+    assert run.learning_rate(0.0) == pytest.approx(0.1)
+    run.step = 50
+    assert run.learning_rate(0.3) == 1.0
+    assert run.learning_rate(0.75) == pytest.approx(0.5)
+    assert run.learning_rate(1.0) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_interrupted_and_resumed_ends_in_the_same_weights(data, tmp_path):
+    whole = trainer(data)
+    for _ in range(6):
+        whole.train_step(0.0)
+    first = trainer(data)
+    for _ in range(3):
+        first.train_step(0.0)
+    first.loss = 0.25
+    first.save(tmp_path / "state.safetensors")
+    second = trainer(data)
+    second.resume(tmp_path / "state.safetensors")
+    assert (second.step, second.images) == (3, 24) and second.loss == first.loss
+    for _ in range(3):
+        second.train_step(0.0)
+    for part in ("net", "mean"):
+        for (name, a), b in zip(
+            getattr(whole, part).state_dict().items(), getattr(second, part).state_dict().values(), strict=True
+        ):
+            assert torch.equal(a, b), f"{part}.{name}"
+
+
+def test_a_foreign_state_is_refused(data, tmp_path):
+    state = tmp_path / "state.safetensors"
+    trainer(data).save(state)
+    with pytest.raises(UserError, match="other settings"):
+        trainer(data, lr=1e-4).resume(state)
+    state.write_bytes(state.read_bytes()[:50])
+    with pytest.raises(UserError, match="not a training state"):
+        trainer(data).resume(state)
+
+
+def test_the_command_trains_writes_and_goes_on(data, tmp_path):
+    def command(images, **extra):
+        options = {"size": 8, "dims": 32, "attention": 0, "batch": 8, "held-out": 4} | extra
+        flags = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        call = [sys.executable, "-m", "playground.train", "--data", data, "--out", tmp_path / "mine", "--device", "cpu"]
+        path = str(train.__file__).rsplit("/", 2)[0]
+        return subprocess.run(
+            [*map(str, call), "--images", str(images), *flags], cwd=tmp_path, capture_output=True, text=True,
+            env={"PYTHONPATH": path, "PATH": "", "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    first = command(32)
+    assert first.returncode == 0, first.stderr
+    checkpoint = load(tmp_path / "mine")
+    assert checkpoint.vocabulary.words == ("0", "1", "2", "3", "blue", "green", "red")
+    assert "32 pictures for training, 4 held out" in checkpoint.card
+    with Image.open(next((tmp_path / "runs" / "mine").glob("samples-*.png"))) as grid:
+        assert grid.width == 3 * 8
+    second = command(64)
+    assert "going on from step 4, 32 images" in second.stdout
+    assert json.loads((tmp_path / "runs/mine/log.jsonl").read_text().splitlines()[-1])["images"] == 64
+
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.png").write_text("no picture")
+    bad = tmp_path / "bad"
+    command_line = [sys.executable, "-m", "playground.train", "--data", str(bad), "--out", str(tmp_path / "n")]
+    environment = {"PYTHONPATH": str(train.__file__).rsplit("/", 2)[0], "PATH": ""}
+    call = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert call.returncode == 1
+    assert "x.png is not a picture" in call.stderr and "Traceback" not in call.stderr
+
+
+def test_estimate_for_self_conditioning_is_x0(data):
+    """With a net that answers rightly, the first guess is the picture."""
+    schedule = SCHEDULES["cosine"].make(T=1000)
+    for kind in ("eps", "x0", "v"):
+        run = trainer(data, prediction=kind)
+        x0, eps, t, _ = run.batch()
+        t = t.clamp(max=900)  # further on, ε tells x0 only within float32's reach
+        alpha_bar = schedule.alpha_bar[t].float()[:, None, None, None]
+        x = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
+        truth = {"eps": eps, "x0": x0, "v": alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x0}[kind]
+        levels = [schedule.level(step) for step in t.tolist()]
+        guess = run.estimate_x0(lambda _, truth=truth: truth, x, levels)
+        torch.testing.assert_close(guess, x0, atol=1e-3, rtol=0)
+
+
+def test_shares_of_a_batch_make_the_gradient_of_the_whole(data, monkeypatch):
+    runs = []
+    for cores in (1, 3):
+        monkeypatch.setattr(training, "threads", lambda cores=cores: cores)
+        runs.append(trainer(data, optimiser="adamw"))
+        assert len(runs[-1].twins) == cores
+        losses = [runs[-1].train_step(0.0) for _ in range(2)]
+        runs[-1].losses = losses
+    assert runs[0].losses == pytest.approx(runs[1].losses, rel=1e-4)
+    for a, b in zip(runs[0].net.parameters(), runs[1].net.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-5, rtol=1e-3)
+
+
+def test_a_training_can_begin_with_the_weights_of_another(data, tmp_path):
+    first = trainer(data)
+    first.train_step(0.0)
+    first.net.save(tmp_path / "begun", "")
+    pictures, cpu = read_pictures(data, 8), torch.device("cpu")
+    second = Trainer(Recipe(**TINY), pictures, cpu, start=load(tmp_path / "begun"))
+    for a, b in zip(first.net.parameters(), second.mean.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)  # fp16 on disk
+    for other in ({"dims": (64,)}, {"blocks": 2}, {"sketch": 0}):
+        with pytest.raises(UserError, match="another net"):
+            Trainer(Recipe(**TINY | other), pictures, cpu, start=load(tmp_path / "begun"))
+
+
+def test_a_net_from_before_there_were_sketches_gets_one(data, tmp_path):
+    first = trainer(data, sketch=0)
+    first.train_step(0.0)
+    first.net.save(tmp_path / "begun", "")
+    begun = load(tmp_path / "begun")
+    second = Trainer(Recipe(**TINY), read_pictures(data, 8), torch.device("cpu"), start=begun)
+    x, t, conditions = torch.randn(2, 3, 8, 8), torch.tensor([10.0, 900.0]), second.batch()[3][:2]
+    outputs = [net.model(x, t, net.encode(conditions)) for net in (begun, second.net.eval())]
+    torch.testing.assert_close(*outputs)
+    assert second.net.model.sketch is not None
+
+
+def test_a_sketch_is_widened_without_drawing_anything_else(data, tmp_path):
+    first = trainer(data, sketch=16)
+    for _ in range(5):
+        first.train_step(0.0)
+    first.net.save(tmp_path / "begun", "")
+    begun = load(tmp_path / "begun")
+    second = Trainer(Recipe(**TINY), read_pictures(data, 8), torch.device("cpu"), start=begun)
+    conditions = second.batch()[3]
+    sketches = [net.model.sketch(net.encode(conditions)) for net in (begun, second.net)]
+    assert [net.model.sketch[0].out_features for net in (begun, second.net)] == [16, 32]
+    torch.testing.assert_close(*sketches)
+    before = second.net.model.sketch[4].weight.detach().clone()
+    second.train_step(0.0)
+    assert (second.net.model.sketch[4].weight - before)[:, 16:].abs().min() > 0  # the new units learn
+    second.net.save(tmp_path / "wide", "")
+    with pytest.raises(UserError, match="another net"):
+        narrow = Recipe(**TINY | {"sketch": 16})
+        Trainer(narrow, read_pictures(data, 8), torch.device("cpu"), start=load(tmp_path / "wide"))
