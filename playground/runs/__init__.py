@@ -2,5 +2,6 @@
 
 from playground.runs.lanes import Lane, engine_for, lane_for
 from playground.runs.live import Live
+from playground.runs.records import sha256
 
-__all__ = ["Lane", "Live", "engine_for", "lane_for"]
+__all__ = ["Lane", "Live", "engine_for", "lane_for", "sha256"]

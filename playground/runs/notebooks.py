@@ -17,8 +17,7 @@ SETUP = """\
 import base64
 from PIL import Image
 from playground.images import open_picture, to_pixels, to_tensor
-from playground.records import sha256
-from playground.runs import Live, engine_for, lane_for
+from playground.runs import Live, engine_for, lane_for, sha256
 
 engine = engine_for({checkpoint!r})
 """
@@ -28,7 +27,7 @@ start = to_tensor(open_picture(base64.b64decode({start!r})), engine.picture_size
 """
 
 BETWEEN = """\
-from playground.tabs.generate import noise_between  # the start lies between the noise of two seeds
+from playground.samplers.noise import noise_between  # the start lies between the noise of two seeds
 noise = noise_between(settings["seed"], settings["other_seed"], settings["share"])
 """
 

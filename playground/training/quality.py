@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from playground.engine import job_for
 from playground.engine.tasks import run_direct
+from playground.models.autoencoder import Autoencoder
 from playground.models.conditioning import Condition
 from playground.models.denoiser import Denoiser, evaluations
 from playground.predictions import Prediction, q_sample

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from playground import checkpoints
 from playground.runs.settings import DEFAULTS
-from tests.test_pretrained import saved
+from tests.models.test_diffusers import saved
 
 CARD = """---
 license: mit

@@ -351,7 +351,7 @@ def test_thirty_people_with_stops_and_crashes_in_between(engine):
 
 
 def test_there_is_one_engine_per_checkpoint_and_device(tiny_checkpoint, monkeypatch):
-    from playground import engine as module
+    from playground.engine import registry as module
 
     monkeypatch.setattr(module, "_engines", {})
     found = []
@@ -371,7 +371,7 @@ def test_there_is_one_engine_per_checkpoint_and_device(tiny_checkpoint, monkeypa
 
 
 def test_weights_written_anew_are_read_anew_and_a_run_ends_with_its_own(tiny_checkpoint, tmp_path, monkeypatch):
-    from playground import engine as module
+    from playground.engine import registry as module
 
     monkeypatch.setattr(module, "_engines", {})
     monkeypatch.setattr(module, "GRACE", 0)

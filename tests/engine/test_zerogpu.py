@@ -12,8 +12,8 @@ import types
 import pytest
 import torch
 
-from playground import engine as engines
 from playground.engine import Engine, Job, job_for, zerogpu
+from playground.engine import registry as engines
 from playground.errors import UserError
 from playground.models.conditioning import Condition
 from playground.samplers.noise import noise_between
@@ -136,7 +136,7 @@ def test_a_run_in_the_other_process_is_the_run_at_home(engine):
 
 def test_a_model_of_the_diffusers_library_borrows_too(lender, tmp_path, monkeypatch):
     pytest.importorskip("diffusers")
-    from tests.test_pretrained import saved
+    from tests.models.test_diffusers import saved
 
     monkeypatch.setattr(engines, "_engines", {})
     monkeypatch.setattr(engines.UNetDenoiser, "speed_up", lambda self: None)

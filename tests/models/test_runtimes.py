@@ -5,7 +5,7 @@ import torch
 
 from playground.checkpoints import load
 from playground.errors import UserError
-from playground.models import runtimes
+from playground.models import devices, runtimes
 from playground.models.conditioning import Condition
 from playground.models.devices import available_devices, choose_device, cpu_quota
 from playground.models.runtimes import (
@@ -111,7 +111,7 @@ def test_devices_that_are_not_there_are_named():
     ],
 )
 def test_a_containers_quota_of_cores_is_read(tmp_path, monkeypatch, files, most):
-    monkeypatch.setattr(runtimes.os, "sched_getaffinity", lambda pid: set(range(999)), raising=False)
+    monkeypatch.setattr(devices.os, "sched_getaffinity", lambda pid: set(range(999)), raising=False)
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

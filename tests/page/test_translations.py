@@ -101,7 +101,7 @@ def sentences():
     for path in sorted((ROOT / "playground" / "page" / "widgets").glob("*.js")):
         for text in spoken_by_script(path.read_text(encoding="utf-8")):
             found.setdefault(text, path.name)
-    for text in returned(ROOT / "playground" / "records.py", "same_picture"):
+    for text in returned(ROOT / "playground" / "runs" / "records.py", "same_picture"):
         found.setdefault(text, "records.py")
     for row in DEFAULTS.values():
         for text in (row.label, row.help):

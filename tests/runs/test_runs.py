@@ -12,7 +12,7 @@ from playground import runs, samplers
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.models.denoiser import UNetDenoiser, clipped, guided
-from playground.runs import Live, lane_for
+from playground.runs import Live, lane_for, live
 from playground.runs.receipts import read_receipt
 from playground.runs.records import sha256
 from playground.samplers.noise import noise_of
@@ -99,7 +99,7 @@ def test_strength_0_gives_the_picture_back(engine):
 
 
 def test_a_run_too_large_to_keep_is_thinned(engine, monkeypatch):
-    monkeypatch.setattr(runs, "MAX_FRAME_BYTES", 3 * 9 * engine.size**2)
+    monkeypatch.setattr(live, "MAX_FRAME_BYTES", 3 * 9 * engine.size**2)
     run = Live(engine, [lane_for(engine, SETTINGS)])
     run.finish()
     assert [frame.step for frame in run.lanes[0].frames] == [0, 2, 4, 6]
