@@ -375,7 +375,7 @@ def test_weights_written_anew_are_read_anew_and_a_run_ends_with_its_own(tiny_che
 
     monkeypatch.setattr(module, "_engines", {})
     monkeypatch.setattr(module, "GRACE", 0)
-    monkeypatch.setattr(module.UNetDenoiser, "speed_up", lambda self: None)
+    monkeypatch.setattr(UNetDenoiser, "speed_up", lambda self: None)
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "mine")
 
     def picture(engine):

@@ -16,6 +16,7 @@ from playground.engine import Engine, Job, job_for, zerogpu
 from playground.engine import registry as engines
 from playground.errors import UserError
 from playground.models.conditioning import Condition
+from playground.models.denoiser import UNetDenoiser
 from playground.samplers.noise import noise_between
 
 FORK = multiprocessing.get_context("fork") if "fork" in multiprocessing.get_all_start_methods() else None
@@ -97,7 +98,7 @@ def lender(monkeypatch):
 @pytest.fixture
 def engine(lender, tiny_checkpoint, monkeypatch):
     monkeypatch.setattr(engines, "_engines", {})
-    monkeypatch.setattr(engines.UNetDenoiser, "speed_up", lambda self: None)
+    monkeypatch.setattr(UNetDenoiser, "speed_up", lambda self: None)
     engine = engines.get_engine(str(tiny_checkpoint))
     assert isinstance(engine, zerogpu.Borrowing)
     yield engine
@@ -139,7 +140,7 @@ def test_a_model_of_the_diffusers_library_borrows_too(lender, tmp_path, monkeypa
     from tests.models.test_diffusers import saved
 
     monkeypatch.setattr(engines, "_engines", {})
-    monkeypatch.setattr(engines.UNetDenoiser, "speed_up", lambda self: None)
+    monkeypatch.setattr(UNetDenoiser, "speed_up", lambda self: None)
     engine = engines.get_engine(str(saved(tmp_path / "tiny-ddpm", beta_schedule="squaredcos_cap_v2")))
 
     def jobs():

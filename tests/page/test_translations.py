@@ -23,7 +23,7 @@ from playground.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[2]
 # Their sentences are for a terminal.
-COMMAND_LINE = {"train.py", "trainer.py", "evaluate.py", "bench.py", "cards.py", "data.py"}
+COMMAND_LINE = {"train.py", "trainer.py", "evaluate.py", "session.py", "cards.py", "data.py"}
 SPOKEN = {"_", "say", "UserError"}
 VISIBLE = {"label", "info", "placeholder", "title", "alt_text", "submit_btn", "stop_btn"}
 
