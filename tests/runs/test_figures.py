@@ -50,7 +50,7 @@ def close(one, two):
         return one.keys() == two.keys() and all(close(one[key], two[key]) for key in one)
     if isinstance(one, list):
         return len(one) == len(two) and all(map(close, one, two))
-    if isinstance(one, str) and one.endswith("="):  # float64 in base64
+    if isinstance(one, str) and len(one) >= 20:  # float64 in base64
         return close(*(np.frombuffer(base64.b64decode(value)).tolist() for value in (one, two)))
     return one == two or isinstance(one, float) and math.isclose(one, two, rel_tol=1e-8, abs_tol=1e-14)
 
