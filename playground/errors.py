@@ -14,3 +14,15 @@ class UserError(Exception):
         self.template = template
         self.params = params
         super().__init__(template.format(**params) if params else template)
+
+
+def decoded(data: bytes, name: object) -> str:
+    """The text in a file's bytes, UTF-8 with or without a byte-order mark; `name` is for the sentence.
+
+    Raises:
+        UserError: it is in another encoding: guessed at, words would change without anybody's notice.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError("{name} is not a text in UTF-8; save it as UTF-8 and try again.", name=name) from error

@@ -26,7 +26,7 @@ from playground.checkpoints import (
     load,
     locate,
 )
-from playground.errors import UserError
+from playground.errors import UserError, decoded
 from playground.images.sheets import contact_sheet
 from playground.models.conditioning import Condition
 from playground.models.denoiser import Denoiser, UNetDenoiser
@@ -197,8 +197,8 @@ def sheet_prompts(checkpoint: Checkpoint, captions: Sequence[str], count: int) -
 def read_prompts(path: Path, checkpoint: Checkpoint) -> list[str]:
     """One prompt a line. Raises UserError for a file that isn't there or says nothing the model knows."""
     try:
-        prompts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        prompts = [line.strip() for line in decoded(path.read_bytes(), path).split("\n") if line.strip()]
+    except OSError as error:
         raise UserError("{path} can't be read as a text with one prompt a line.", path=path) from error
     if not any(checkpoint.parse(prompt)[0].words for prompt in prompts):
         raise UserError("{path} has no prompt with a word that this model knows.", path=path)

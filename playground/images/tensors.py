@@ -9,12 +9,13 @@ import torch
 from PIL import Image, PngImagePlugin
 
 
-def to_tensor(picture: Image.Image, size: int) -> torch.Tensor:
-    """(1, 3, size, size) float32 in [−1, 1]: the centre square, averaged in boxes on the way down, Lanczos
-    else."""
+def to_tensor(picture: Image.Image, size: int, method: Image.Resampling | None = None) -> torch.Tensor:
+    """(1, 3, size, size) float32 in [−1, 1]: the centre square, by `method`, or else averaged in boxes on the way
+    down and by Lanczos."""
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    method = Image.Resampling.BOX if side >= 2 * size else Image.Resampling.LANCZOS
+    if method is None:
+        method = Image.Resampling.BOX if side >= 2 * size else Image.Resampling.LANCZOS
     square = picture.convert("RGB").resize((size, size), method, box=(left, top, left + side, top + side))
     pixels = torch.from_numpy(np.array(square, dtype=np.float32))  # (size, size, 3)
     return (pixels / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from playground import schedules
-from playground.errors import UserError
+from playground.errors import UserError, decoded
 from playground.models.autoencoder import Pixels
 from playground.models.conditioning import Condition, Vocabulary
 from playground.schedules import NoiseSchedule
@@ -150,7 +150,7 @@ def _one_of(name: str, setting: str, value: object, known: tuple[str, ...]) -> N
 def _read(path: Path) -> dict:
     """A JSON object, empty where the file is missing or holds something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(decoded(path.read_bytes(), path.name))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

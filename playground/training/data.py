@@ -1,32 +1,38 @@
 """Pictures to train on: a folder or a zip, plain or in the Hugging Face "imagefolder" layout.
 
 That layout has a metadata.jsonl with one line a picture: {"file_name": …, "text": …, "style": …, "weight": …}, all but
-the first optional. A plain folder has pictures only, and trains an unconditional model.
+the first optional, or a metadata.csv with these columns; where there are several (one a split), all are read. A plain
+folder has pictures only, and trains an unconditional model. What computers leave among pictures is passed over: files
+and folders whose names begin with a dot, and __MACOSX.
 """
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import math
+import posixpath
 import random
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from playground.errors import UserError
+from playground.errors import UserError, decoded
+from playground.images import open_picture, to_tensor
 
 if TYPE_CHECKING:
     from playground.models.autoencoder import Autoencoder
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
 SKIN_TONE_WEIGHT = 0.3  # pictures that differ from another only in skin tone, or a third of a batch is hands
 
 
@@ -55,8 +61,8 @@ class PictureSet:
         return self.pixels[indices].float() / 127.5 - 1
 
 
-def read_pictures(source: Path | str, size: int, background: str = "white") -> PictureSet:
-    """Reads every picture of a folder or zip: upright, on `background` where transparent, centre-cropped, `size`².
+def read_pictures(source: Path | str, size: int) -> PictureSet:
+    """Reads every picture of a folder or zip: upright, on white where transparent, centre-cropped, `size`².
 
     Raises:
         UserError: the source or a picture in it is missing or unreadable; the sentence names the file.
@@ -65,13 +71,12 @@ def read_pictures(source: Path | str, size: int, background: str = "white") -> P
     rows = _metadata(names, read)
     pixels = torch.empty(len(rows), 3, size, size, dtype=torch.uint8)
     for i, row in enumerate(tqdm(rows, desc="reading pictures", unit="pictures", leave=False)):
-        pixels[i] = _picture(row["file_name"], read, size, background)
-    weights = [float(row.get("weight", SKIN_TONE_WEIGHT if row.get("skin_tone") else 1.0)) for row in rows]
+        pixels[i] = _picture(row["file_name"], read, size)
     return PictureSet(
         pixels,
         [str(row.get("text") or "") for row in rows],
         [str(row.get("style") or "") for row in rows],
-        torch.tensor(weights),
+        torch.tensor([row["weight"] for row in rows]),
     )
 
 
@@ -111,8 +116,8 @@ Read = Callable[[str], bytes]
 def _open(source: Path) -> tuple[list[str], Read]:
     """Names of the files in a folder or zip, and how to read one."""
     if source.is_dir():
-        names = sorted(p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file())
-        return names, lambda name: (source / name).read_bytes()
+        names = (p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file())
+        return _wanted(names), lambda name: (source / name).read_bytes()
     if not source.is_file():
         raise UserError("There is no folder or zip {source}.", source=source)
     try:
@@ -123,52 +128,84 @@ def _open(source: Path) -> tuple[list[str], Read]:
     def read(name: str) -> bytes:
         try:
             return archive.read(name)
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
-            raise UserError("{name} in {source} is damaged.", name=name, source=source) from error
+        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+            raise UserError("{name} in {source} is damaged or encrypted.", name=name, source=source) from error
 
-    return sorted(n for n in archive.namelist() if not n.endswith("/")), read
+    return _wanted(name for name in archive.namelist() if not name.endswith("/")), read
+
+
+def _wanted(names: Iterable[str]) -> list[str]:
+    """Those that a person put there, sorted."""
+    return sorted(n for n in names if not any(part.startswith(".") or part == "__MACOSX" for part in n.split("/")))
 
 
 def _metadata(names: list[str], read: Read) -> list[dict]:
-    """One row a picture, from metadata.jsonl where there is one."""
-    table = next((n for n in names if n.rsplit("/", 1)[-1] == "metadata.jsonl"), None)
-    if table is None:
-        rows = [{"file_name": n} for n in names if Path(n).suffix.lower() in SUFFIXES]
+    """One row a picture, with its path as `file_name` and its `weight`, from the metadata where there are any."""
+    tables = [name for name in names if posixpath.basename(name) in ("metadata.jsonl", "metadata.csv")]
+    if not tables:
+        rows = [{"file_name": n, "weight": 1.0} for n in names if Path(n).suffix.lower() in SUFFIXES]
         if not rows:
             raise UserError("There are no pictures there (looked for {kinds}).", kinds=" ".join(sorted(SUFFIXES)))
         return rows
-    folder, known = table.removesuffix("metadata.jsonl"), set(names)
-    return list(_rows(read(table).decode("utf-8", "replace"), table, folder, known))
+    for one, two in pairwise(sorted(tables)):
+        if posixpath.dirname(one) == posixpath.dirname(two):
+            raise UserError("{one} and {two} may contradict each other; keep one of them.", one=one, two=two)
+    known, rows = set(names), []
+    for table in tables:
+        text = decoded(read(table), table)
+        lines = _of_csv(text) if table.endswith(".csv") else _of_jsonl(text, table)
+        found = [_row(row, table, number, known) for number, row in lines]
+        if not found:
+            raise UserError("{table} is empty.", table=table)
+        rows += found
+    if not any(row["weight"] for row in rows):
+        raise UserError("Every picture there has the weight 0; give some of them more.")
+    return rows
 
 
-def _rows(text: str, table: str, folder: str, known: set[str]) -> Iterator[dict]:
-    empty = True
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        empty = False
-        try:
-            row = json.loads(line)
-            name = folder + row["file_name"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            message = "Line {n} of {table} is not a picture's JSON with a file_name."
-            raise UserError(message, n=number, table=table) from error
-        if name not in known:
-            raise UserError("{table} names {name}, which is not there.", table=table, name=name)
-        yield {**row, "file_name": name}
-    if empty:
-        raise UserError("{table} is empty.", table=table)
+def _of_jsonl(text: str, table: str) -> Iterator[tuple[int, object]]:
+    """(line's number, what stands in it). Only a line feed ends a line: captions may hold Unicode's other ends."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise UserError("Line {n} of {table} is not JSON.", n=number, table=table) from error
 
 
-def _picture(name: str, read: Read, size: int, background: str) -> Tensor:
+def _of_csv(text: str) -> Iterator[tuple[int, dict]]:
+    """The same of a table with column names. An empty field is as if it were not there."""
+    truths = {"true": True, "false": False, "": None}
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    for row in reader:
+        yield reader.line_num, {key: truths.get(str(value or "").strip().lower(), value) for key, value in row.items()}
+
+
+def _row(row: object, table: str, number: int, known: set[str]) -> dict:
+    name = row.get("file_name") if isinstance(row, dict) else None
+    if not isinstance(name, str) or not name:
+        raise UserError("Line {n} of {table} has no file_name.", n=number, table=table)
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(table), name))
+    if path not in known:
+        raise UserError("{table} names {name}, which is not there.", table=table, name=path)
+    weight = row.get("weight")
+    if weight is None:
+        weight = SKIN_TONE_WEIGHT if row.get("skin_tone") else 1.0
+    try:
+        weight = float(weight)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise UserError("The weight in line {n} of {table} must be a number, 0 or more.", n=number, table=table)
+    return {**row, "file_name": path, "weight": weight}
+
+
+def _picture(name: str, read: Read, size: int) -> Tensor:
     """One picture as (3, size, size) uint8."""
     try:
-        image = Image.open(io.BytesIO(read(name)))
-        image = ImageOps.exif_transpose(image).convert("RGBA")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError("{name} is not a picture that can be read.", name=name) from error
-    flat = Image.new("RGBA", image.size, background)
-    flat.alpha_composite(image)
+        picture = open_picture(read(name))
+    except UserError as error:
+        raise UserError("{name}: {reason}", name=name, reason=str(error)) from error
     # Hamming: as sharp as bicubic when shrinking, without its ringing against a white ground.
-    square = ImageOps.fit(flat.convert("RGB"), (size, size), Image.Resampling.HAMMING)
-    return torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1)
+    x0 = to_tensor(picture, size, Image.Resampling.HAMMING)[0]
+    return ((x0 + 1) * 127.5).round().to(torch.uint8)

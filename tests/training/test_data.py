@@ -95,8 +95,8 @@ def spoil(folder, what):
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("text", "hand.png is not a picture"),
-        ("cut off", "hand.png is not a picture"),
+        ("text", "hand.png: That file is not a picture"),
+        ("cut off", "hand.png: That file is not a picture"),
         ("missing", "names hand.png, which is not there"),
         ("line", "Line 5 of metadata.jsonl"),
         ("no name", "Line 5 of metadata.jsonl"),
@@ -107,6 +107,80 @@ def test_bad_data_names_the_file(folder, what, sentence):
     spoil(folder, what)
     with pytest.raises(UserError, match=sentence):
         read_pictures(folder, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        ("16 bits.png", Image.fromarray(np.full((4, 4), 32768, np.uint16))),
+        ("float.tif", Image.fromarray(np.full((4, 4), 0.5, np.float32))),
+        ("new.avif", Image.new("RGB", (16, 16), (128, 128, 128))),
+    ],
+)
+def test_every_kind_of_picture_comes_through_the_same_door_as_on_the_page(tmp_path, kind, made):
+    made.save(tmp_path / kind)
+    pixels = read_pictures(tmp_path, 4).pixels.float()
+    assert pixels.mean().item() == pytest.approx(128, abs=2)
+
+
+def test_the_metadata_of_every_split_are_read(tmp_path):
+    for split, colour in (("train", "red"), ("test", "blue")):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "a.png").write_bytes(png(colour))
+        (tmp_path / split / "metadata.jsonl").write_text(json.dumps({"file_name": "a.png", "text": colour}))
+    assert sorted(read_pictures(tmp_path, 4).texts) == ["blue", "red"]
+
+
+def test_a_table_with_commas_is_read_too(tmp_path):
+    (tmp_path / "a.png").write_bytes(png("red"))
+    (tmp_path / "b.png").write_bytes(png("blue"))
+    table = 'file_name,text,style,weight,skin_tone\na.png,"red, round",flat,2.5,False\nb.png,hand,,,True\n'
+    (tmp_path / "metadata.csv").write_text(table, encoding="utf-8-sig")
+    pictures = read_pictures(tmp_path, 4)
+    assert (pictures.texts, pictures.styles) == (["red, round", "hand"], ["flat", ""])
+    assert pictures.weights.tolist() == pytest.approx([2.5, SKIN_TONE_WEIGHT])
+    (tmp_path / "metadata.jsonl").write_text("{}")
+    with pytest.raises(UserError, match="keep one of them"):
+        read_pictures(tmp_path, 4)
+
+
+def test_a_text_may_begin_with_a_byte_order_mark_and_hold_unicodes_line_ends(folder):
+    row = {"file_name": "hand.png", "text": "two\u2028lines"}
+    text = json.dumps(row, ensure_ascii=False)
+    (folder / "metadata.jsonl").write_text(text, encoding="utf-8-sig")
+    assert read_pictures(folder, 4).texts == ["two\u2028lines"]
+    (folder / "metadata.jsonl").write_text('{"file_name": "hand.png", "text": "café"}', encoding="latin-1")
+    with pytest.raises(UserError, match="metadata.jsonl is not a text in UTF-8"):
+        read_pictures(folder, 4)
+
+
+@pytest.mark.parametrize(("weight", "kept"), [("null", 1.0), ("0.25", 0.25), ('"3"', 3.0)])
+def test_a_weight_that_is_left_out_is_one(folder, weight, kept):
+    rows = f'{{"file_name": "hand.png", "weight": {weight}}}\n{{"file_name": "noto/red.png"}}'
+    (folder / "metadata.jsonl").write_text(rows)
+    assert read_pictures(folder, 4).weights.tolist() == [kept, 1.0]
+
+
+@pytest.mark.parametrize("weight", ["NaN", "-1", "Infinity", '"much"', "[1]", "1e999"])
+def test_a_weight_that_is_none_is_named_by_its_line(folder, weight):
+    (folder / "metadata.jsonl").write_text(f'{{"file_name": "hand.png", "weight": {weight}}}\n')
+    with pytest.raises(UserError, match="The weight in line 1 of metadata.jsonl"):
+        read_pictures(folder, 4)
+
+
+def test_weights_of_zero_alone_are_refused(folder):
+    (folder / "metadata.jsonl").write_text('{"file_name": "hand.png", "weight": 0}\n')
+    with pytest.raises(UserError, match="weight 0"):
+        read_pictures(folder, 4)
+
+
+@pytest.mark.parametrize("pack", [lambda folder: folder, zipped])
+def test_what_computers_leave_among_pictures_is_passed_over(tmp_path, pack):
+    folder = tmp_path / "mine"
+    for name in ("a.png", "._a.png", "__MACOSX/._a.png", ".ipynb_checkpoints/a-checkpoint.png", "deep/.hidden/b.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(png("red") if name == "a.png" else b"no picture")
+    assert len(read_pictures(pack(folder), 4)) == 1
 
 
 def test_no_data(tmp_path):
