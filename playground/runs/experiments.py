@@ -55,7 +55,12 @@ def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequenc
         lane_for(engine, {**values, "strength": s}, ("strength", {"strength": f"{s:g}"}), start=start)
         for s in strengths
     ]
-    return Live(engine, lanes, curve="error", who=who)
+    return Live(engine, lanes, curve=_curve(lanes), who=who)
+
+
+def _curve(lanes: Sequence[Lane]) -> str:
+    """What the curve shows of pictures that were started from one: how far x̂0 is from it, unless it is to change."""
+    return "change" if any(lane.truth is None for lane in lanes) else "error"
 
 
 def lane_of(given: object) -> dict:
@@ -145,4 +150,4 @@ def prepared(values: Mapping[str, object], who: object = None) -> Live:
     if not values.get("steered"):
         values = {**values, "prompt": "", "style": ""}
     lane = lane_for(engine, values, start=to_tensor(image, engine.picture_size))
-    return Live(engine, [lane], curve="error", who=who)
+    return Live(engine, [lane], curve=_curve([lane]), who=who)

@@ -17,7 +17,7 @@ import torch
 
 from playground.images import to_pixels
 
-ERROR_SCALE = 2.0  # |ε̂ − ε| that the error map shows as its brightest
+ERROR_SCALE = 2.0  # |x̂0 − x0| that the error map shows as its brightest
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Frame:
     x: np.ndarray
     x0_hat: np.ndarray
     eps_hat: np.ndarray
-    error: float | None = None  # root mean square of ε̂ − ε, where ε is known
+    error: float | None = None  # root mean square of x̂0 − x0, where the model is after a picture that is known
     gap: np.ndarray | None = None
     last: bool = False
 
@@ -54,13 +54,15 @@ def encode(pixels: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(pixels).tobytes()).decode("ascii")
 
 
-def error_map(eps_hat: torch.Tensor, eps: torch.Tensor, factor: int = 1) -> tuple[float, np.ndarray]:
-    """(root mean square of ε̂ − ε, its size per pixel as uint8: 255 is `ERROR_SCALE`); both are (C, H, W), the map is
-    `factor` times as wide and high."""
-    gap = (eps_hat.double() - eps.double()).cpu()
+def error_map(x0_hat: torch.Tensor, x0: torch.Tensor) -> tuple[float, np.ndarray]:
+    """(root mean square of x̂0 − x0, its size per pixel as uint8: 255 is `ERROR_SCALE`); both are (C, H, W).
+
+    Of the noise the same is known: x_t is one picture, so ε̂ − ε is −√(ᾱ/(1−ᾱ))·(x̂0 − x0), with the ε that is really in
+    x_t, (x_t − √ᾱ·x0)/√(1−ᾱ): after the first step that is no longer the noise that was added.
+    """
+    gap = (x0_hat.double() - x0.double()).cpu()
     size = gap.abs().mean(dim=0) * (255 / ERROR_SCALE)
-    size = size.clamp(0, 255).round().to(torch.uint8).numpy()
-    return float(gap.square().mean().sqrt()), size.repeat(factor, axis=0).repeat(factor, axis=1)
+    return float(gap.square().mean().sqrt()), size.clamp(0, 255).round().to(torch.uint8).numpy()
 
 
 def opening(
@@ -79,7 +81,7 @@ def opening(
         size: side of the pictures in pixels.
         lanes: one dict each: `label` (text, or a label of film.js and its values), `note` (small print), `steps`
             (questions it will ask).
-        curve: "change" of x̂0 a step, "error" of ε̂, or how far lanes are "apart".
+        curve: "change" of x̂0 a step, "error" of x̂0, or how far lanes are "apart".
         truth: (x0, ε), each (C, H, W), where the run starts from a known picture.
         latent: side of the latents that the model works on, where it does not see the pictures themselves.
         example: plays by itself once when it has arrived, but for those who ask for less motion.

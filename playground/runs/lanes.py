@@ -16,7 +16,7 @@ from playground.engine import (
 )
 from playground.errors import UserError
 from playground.images import to_pixels
-from playground.models.denoiser import evaluations
+from playground.models.denoiser import NOTHING, evaluations
 from playground.runs import receipts
 from playground.runs.frames import Frame
 from playground.runs.records import RunRecord, file_name, sha256
@@ -39,6 +39,7 @@ class Lane:
     unknown: tuple[str, ...] = ()  # words of the prompt that the model does not know
     start: Tensor | None = None  # the picture it was started from, (C, S, S)
     eps: Tensor | None = None  # and the noise that was added in the U-Net's space, (C, H, W)
+    truth: Tensor | None = None  # what x̂0 should be, (C, S, S): that picture, unless a prompt asks for another
     frames: list[Frame] = field(default_factory=list)
     final: Tensor | None = None  # the finished picture, (C, S, S)
 
@@ -116,11 +117,13 @@ def lane_for(
     elif used["schedule"] != own.name:
         schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
         used |= bends
-    x0 = eps = None
+    x0 = eps = truth = None
     if start is not None:
         used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
         x0 = engine.space.encode(start.double())
         eps = noise_of(used["seed"])(x0.shape)[0]
+        if condition == NOTHING or used["guidance_scale"] == 0:
+            truth = engine.space.decode(x0)[0]
     job = job_for(
         engine,
         used["sampler"],
@@ -135,4 +138,4 @@ def lane_for(
         noise,
         **knobs,
     )
-    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps)
+    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps, truth)

@@ -63,7 +63,7 @@ class Live:
         run = self.engine.run([lane.job for lane in self.lanes], who=self.who)
         try:
             for step in run:
-                self.steps += 1
+                self.steps += step.steps_hint != 0  # a picture at strength 0 asks nothing
                 self.seconds = time.perf_counter() - began
                 new = self._frames(step)
                 self.lanes[step.job].frames += new
@@ -75,11 +75,13 @@ class Live:
     def _frames(self, step: Step) -> list[Frame]:
         lane, space = self.lanes[step.job], self.engine.space
         eps_hat = to_pixels(space.enlarged(step.prediction.eps))
-        asked = (step.index + 1) * lane.rows
+        asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
+        known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
         new = []
         if step.index % self.every == 0:
-            x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), space.decode(step.prediction.x0[None])[0]]))
-            error, gap = (None, None) if lane.eps is None else error_map(step.prediction.eps, lane.eps, space.factor)
+            x0_hat = space.decode(step.prediction.x0[None])[0]
+            error, gap = (None, None) if known is None else error_map(x0_hat, known)
+            x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), x0_hat]))
             new.append(
                 Frame(
                     step.job,
@@ -97,19 +99,19 @@ class Live:
         if step.final is not None:
             lane.final = space.decode(step.final[None])[0]
             done = to_pixels(lane.final)
-            before = new[-1] if new else lane.frames[-1] if lane.frames else None
+            error, gap = (None, None) if known is None else error_map(lane.final, known)
             new.append(
                 Frame(
                     step.job,
                     step.index + 1,
                     0.0,
                     1.0,
-                    asked if step.steps_hint else 0,
+                    asked,
                     done,
                     done,
                     eps_hat,
-                    before and before.error,
-                    before and before.gap,
+                    error,
+                    gap,
                     last=True,
                 )
             )
@@ -125,7 +127,7 @@ class Live:
             lanes,
             device=str(self.engine.device),
             curve=self.curve,
-            truth=None if lane.eps is None else (lane.start, space.enlarged(lane.eps)),
+            truth=None if lane.truth is None else (lane.truth, space.enlarged(lane.eps)),
             latent=self.engine.size if space.factor > 1 else None,
             example=example,
         )

@@ -161,14 +161,16 @@ def test_a_picture_is_edited_in_its_latent(engine):
     assert np.abs(to_pixels(whole.lanes[0].final).astype(int) - there_and_back).max() <= 1
     half = Live(engine, [lane_for(engine, settings | {"strength": 0.5}, start=start)], curve="error")
     opened, *_ = half.messages()
-    assert base64.b64decode(opened["start"]["truth"]["x0"]) == to_pixels(start).tobytes()
+    told = np.frombuffer(base64.b64decode(opened["start"]["truth"]["x0"]), np.uint8).astype(int)
+    assert np.abs(told - there_and_back.ravel()).max() <= 1  # what the model can give back at best
     level, eps = spaced(engine.schedule, 4)[2], noise_of(3)((1, 3, 4, 4))
     x = level.signal_rate * space.encode(start.double()) + level.noise_rate * eps
     frame = half.lanes[0].frames[0]
     assert np.abs(frame.x.astype(int) - to_pixels(space.enlarged(x))[0]).max() <= 1
-    gap = (clipped(guided(UNetDenoiser(engine.checkpoint), 1.0))(x, level).eps - eps)[0]
+    believed = clipped(UNetDenoiser(engine.checkpoint))(x, level).x0
+    gap = (space.decode(believed) - space.decode(space.encode(start.double())))[0]
     assert frame.error == pytest.approx(gap.square().mean().sqrt().item(), rel=1e-4)
-    assert frame.gap.shape == (SIDE, SIDE) and len(np.unique(frame.gap)) <= 16
+    assert frame.gap.shape == (SIDE, SIDE)
     assert (half.lanes[0].record().start == to_pixels(start)[0]).all()
 
 

@@ -7,12 +7,15 @@ import base64
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from playground import runs, samplers
+from playground import checkpoints, runs, samplers
+from playground.engine import Step
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.models.denoiser import UNetDenoiser, clipped, guided
-from playground.runs import Live, lane_for, live
+from playground.predictions import Prediction
+from playground.runs import Live, experiments, lane_for, live
 from playground.runs.receipts import read_receipt
 from playground.runs.records import sha256
 from playground.samplers.noise import noise_of
@@ -68,34 +71,71 @@ def test_the_message_is_the_frames_and_comes_lane_by_lane(engine):
     assert receipt.sha256 == sha256(to_pixels(lanes[1].final))
 
 
-def test_known_truth_gives_the_error_of_the_noise(engine):
-    start = torch.linspace(-1, 1, engine.channels * engine.size**2).reshape(
-        1, engine.channels, engine.size, engine.size
-    )
-    run = Live(engine, [lane_for(engine, SETTINGS | {"strength": 0.5, "prompt": ""}, start=start)], curve="error")
+def ramp(engine) -> torch.Tensor:
+    """A picture (1, C, S, S) whose values all differ."""
+    shape = (1, engine.channels, engine.size, engine.size)
+    return torch.linspace(-1, 1, engine.channels * engine.size**2).reshape(shape)
+
+
+def test_a_known_picture_gives_the_error_of_the_guess(engine):
+    start, asked = ramp(engine), SETTINGS | {"strength": 0.5, "prompt": "", "style": ""}
+    run = Live(engine, [lane_for(engine, asked, start=start)], curve="error")
     eps = noise_of(3)(start.shape)
     ((frame, *_),) = list(run.frames())[:1]
     level = spaced(engine.schedule, 6)[3]
     assert frame.alpha_bar == level.alpha_bar
     x = level.signal_rate * start.double() + level.noise_rate * eps
     assert (frame.x == to_pixels(x[0])).all()
-    condition, _ = engine.checkpoint.parse("", "flat")
-    seen = clipped(guided(UNetDenoiser(engine.checkpoint), 2.0))(x, level, [condition])
-    gap = (seen.eps - eps)[0].numpy()
+    seen = clipped(UNetDenoiser(engine.checkpoint))(x, level)
+    gap = (seen.x0 - start)[0].numpy()
     assert frame.error == pytest.approx(np.sqrt((gap**2).mean()), rel=1e-4)
     shown = np.clip(np.abs(gap).mean(axis=0), 0, 2) * 127.5
     assert np.abs(frame.gap - shown).max() <= 1
+    # of the noise that is in x_t it is the same error by another name
+    same = np.sqrt(level.alpha_bar / (1 - level.alpha_bar)) * frame.error
+    assert (seen.eps - eps).square().mean().sqrt().item() == pytest.approx(same, rel=1e-4)
 
 
-def test_strength_0_gives_the_picture_back(engine):
-    start = torch.linspace(-1, 1, engine.channels * engine.size**2).reshape(
-        1, engine.channels, engine.size, engine.size
-    )
-    run = Live(engine, [lane_for(engine, SETTINGS | {"strength": 0}, start=start)])
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "langevin", "lcm", "heun"])
+def test_who_knows_the_picture_makes_no_error_at_any_step(engine, sampler):
+    """Whatever noise the sampler draws on its way: it was not in the picture to begin with, and nobody could see it."""
+    start, asked = ramp(engine), SETTINGS | {"strength": 0.6, "prompt": "", "style": "", "sampler": sampler}
+    lane = lane_for(engine, asked, start=start)
+    live, steps = Live(engine, [lane]), []
+
+    def knows(x, level):
+        return Prediction(start.double(), (x - level.signal_rate * start) / level.noise_rate, level)
+
+    samplers.run(lane.job.sampler, knows, lambda *step: steps.append(step))
+    for index, (x, level, belief) in enumerate(steps):
+        row = Prediction(belief.x0[0], belief.eps[0], level)
+        (frame,) = live._frames(Step(0, index, len(steps), level, x[0], row, None))
+        assert frame.error == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("asked, known", [
+    ({"prompt": "", "style": ""}, True), ({"prompt": "cat", "style": ""}, False),
+    ({"prompt": "", "style": "flat"}, False), ({"prompt": "cat", "guidance_scale": 0}, True),
+])  # fmt: skip
+def test_where_a_prompt_asks_for_another_picture_nothing_is_an_error(tiny_checkpoint, asked, known):
+    checkpoints.offer(str(tiny_checkpoint))
+    image = Image.new("RGB", (16, 16), "teal")
+    values = {"checkpoint": "tiny", "start": "picture", "image": image, "steered": True, "steps": 4, **asked}
+    for run in (experiments.prepared(values), experiments.editing(values, image, [0.5, 1])):
+        assert run.curve == ("error" if known else "change")
+        opened, *rest = list(run.messages())
+        assert ("truth" in opened["start"]) == known
+        assert all(("error" in frame) == known for message in rest for frame in message.get("frames", []))
+
+
+def test_strength_0_gives_the_picture_back_and_asks_nobody(engine):
+    start = ramp(engine)
+    run = Live(engine, [lane_for(engine, SETTINGS | {"strength": 0, "prompt": "", "style": ""}, start=start)])
     opened, *rest = list(run.messages())
     assert rest[-1]["end"]["status"] == "done"
     assert (to_pixels(run.lanes[0].final) == to_pixels(start[0])).all()
-    assert run.lanes[0].nfe == 0
+    assert run.lanes[0].nfe == 0 and run.rate == 0
+    assert [frame.error for frame in run.lanes[0].frames] == [None, None]
 
 
 def test_a_run_too_large_to_keep_is_thinned(engine, monkeypatch):

@@ -117,7 +117,8 @@ def denoise(
     """Denoises `image` noised to `strength` (0 to 1), or pure noise where no image is given.
 
     Returns two PNG files, the final picture and a film strip of the run, and the settings used with the numbers of
-    every step: t, alpha_bar, and (where a picture was given) the model's error, the root mean square of ε̂ − ε.
+    every step: t, alpha_bar and, where a picture was given and no prompt or style asks for another, `error`: the root
+    mean square of x̂0 − x0 (that of ε̂ − ε is √(ᾱ/(1−ᾱ)) times as much, ε being what is really in x_t).
     """
     values = {k: v for k, v in locals().items() if k not in ("knobs", "image")} | knobs
     values |= {"image": image, "start": "noise" if image is None else "picture", "steered": True}
