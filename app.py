@@ -20,7 +20,7 @@ from playground.page.tabs import Page, denoise, duel, generate, noise, objective
 from playground.page.theme import CSS, THEME
 from playground.page.translations import TRANSLATIONS, i18n
 from playground.page.undocumented import light_sessions
-from playground.page.widgets import head
+from playground.page.widgets import head, served
 from playground.page.widgets.link import link
 from playground.runs import engine_for, settings
 
@@ -37,7 +37,7 @@ LAUNCH = dict(
     state_session_capacity=128,  # pages whose state is kept, about a megabyte each: a class and its reloads
     max_file_size="20mb",
     max_threads=128,  # a run holds one as long as it goes
-    app_kwargs={"routes": [channels.ROUTE]},
+    app_kwargs={"routes": [channels.ROUTE, served.ROUTE]},
     show_error=False,
     footer_links=["gradio"],
 )

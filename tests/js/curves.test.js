@@ -1,8 +1,8 @@
 // The numbers behind the curves widget, against the server's (curves.fixture.json, see test_figures.py) and by hand.
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const Lab = require("../../playground/page/widgets/lib.js");
-const curve = require("../../playground/page/widgets/curve.js");
+const Lab = require("../../playground/page/widgets/classic/lib.js");
+const curve = require("../../playground/page/widgets/classic/curve.js");
 const fixture = require("./curves.fixture.json");
 
 const near = (got, want, tolerance = 1e-9) => assert.ok(Math.abs(got - want) <= tolerance * Math.max(1, Math.abs(want)), `${got} is not ${want}`);

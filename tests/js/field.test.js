@@ -1,7 +1,7 @@
 "use strict";
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const Field = require("../../playground/page/widgets/mixture.js");
+const Field = require("../../playground/page/widgets/classic/mixture.js");
 const { cases } = require("./field.fixture.json");
 
 const close = (have, want, tolerance, what) =>

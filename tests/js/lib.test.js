@@ -1,6 +1,6 @@
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const Lab = require("../../playground/page/widgets/lib.js");
+const Lab = require("../../playground/page/widgets/classic/lib.js");
 const parity = require("./parity.json");
 
 test("base64 goes both ways, in every width", () => {

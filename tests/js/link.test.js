@@ -1,7 +1,7 @@
 "use strict";
 const test = require("node:test");
 const assert = require("node:assert");
-const settings = require("../../playground/page/widgets/link.js");
+const settings = require("../../playground/page/widgets/classic/link.js");
 
 const told = [];
 globalThis.CustomEvent ||= class { constructor(name, { detail }) { Object.assign(this, { name, detail }); } };

@@ -1,9 +1,8 @@
 /* The run as the page holds it, completion of prompts, and what a sampler costs. */
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const Lab = require("../../playground/page/widgets/film.js");
-require("../../playground/page/widgets/words.js");
-require("../../playground/page/widgets/cost.js");
+const Lab = require("../../playground/page/widgets/classic/film.js");
+require("../../playground/page/widgets/classic/words.js");
 
 const bytes = (...values) => Buffer.from(values).toString("base64");
 const frame = (lane, step, ab, more = {}) => ({
@@ -132,12 +131,6 @@ test("words: as the server splits them, unknown ones named, the word being typed
   assert.deepEqual(Lab.completions("red ca", words), ["cat", "cake", "category"]);
   assert.deepEqual(Lab.completions("cat", words), ["category"]);
   assert.deepEqual(Lab.completions("cat ", words), []);
-});
-
-test("cost: guidance asks twice, but not at 0 or 1", () => {
-  assert.equal(Lab.evaluations(1, 20, 2), 40);
-  assert.equal(Lab.evaluations(2, 20, 1), 40);
-  assert.equal(Lab.evaluations(1, 20, 0), 20);
 });
 
 test("messages that overtake others wait for their turn, but not for ever", () => {

@@ -1,6 +1,6 @@
 const test = require("node:test");
 const assert = require("node:assert/strict");
-const { stripLevels, thinned, reduced, told, verdict, opening } = require("../../playground/page/widgets/scrubber.js");
+const { stripLevels, thinned, reduced, told, verdict, opening } = require("../../playground/page/widgets/classic/scrubber.js");
 
 test("ten levels from the clean picture to noise, for any T", () => {
   assert.deepEqual(stripLevels(1000), [0, 111, 222, 333, 444, 556, 667, 778, 889, 1000]);

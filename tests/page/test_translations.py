@@ -46,9 +46,9 @@ def literals(node):
 
 
 def spoken_by_script(source):
-    """The string literals in the first argument of each text(…) of a script, and in the rows of Lab.keys."""
-    for call in re.finditer(r"\btext\(|Lab\.keys(?: = |\.push\()", source):
-        depth, place, keys = 1, call.end(), "keys" in call[0]
+    """The string literals in the first argument of each text(…) of a script, and in the rows of shortcuts."""
+    for call in re.finditer(r"\btext\(|Lab\.keys(?: = |\.push\()|\bshortcuts\(", source):
+        depth, place, keys = 1, call.end(), "text" not in call[0]
         while depth > 0 and place < len(source):
             literal = re.compile(r"""(["'])((?:\\.|(?!\1).)*)\1""").match(source, place)
             if literal:
@@ -98,7 +98,7 @@ def sentences():
                 texts = [named.get(first.id, local.get(first.id))]
             for text in texts:
                 found.setdefault(text, path.name)
-    for path in sorted((ROOT / "playground" / "page" / "widgets").glob("*.js")):
+    for path in sorted((ROOT / "playground" / "page" / "widgets").rglob("*.js")):
         for text in spoken_by_script(path.read_text(encoding="utf-8")):
             found.setdefault(text, path.name)
     for text in returned(ROOT / "playground" / "runs" / "records.py", "same_picture"):

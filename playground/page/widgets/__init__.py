@@ -1,10 +1,11 @@
 """Browser widgets: canvases and charts that answer within a frame, as `gr.HTML` components.
 
-A widget `NAME` is three real files beside this one: NAME.html (its markup, constant), NAME.css (scoped to
-the component by Gradio) and NAME.js, which registers itself with ``Lab.define("NAME", function (ui) { … })``,
-where `ui` holds what Gradio gives a component: `element, trigger, props, server, upload, watch`. The scripts
-stand once in the page's head (`head()`), together with lib.js (`window.Lab`) and lib.css, so that every
-instance shares them and node can test them.
+A widget `NAME` is a folder beside this file: NAME.py (a function that makes the component by `widget`), NAME.html (its
+markup, constant), NAME.css (scoped to the component by Gradio) and NAME.js, an ES module that exports ``mount(ui)``. It
+is called for each instance that appears; `ui` is what Gradio gives a component: `element, trigger, props, server,
+upload, watch`, and `early`, the values that came before the script was there (lib/widgets.js has the type). Modules
+import what they share from lib/ (bytes, colour, canvas, chart, input, clock, words …) and the mathematics from maths/,
+by relative paths: ``import { text } from "../lib/words.js"``. `served` serves them; node tests import the same files.
 """
 
 from __future__ import annotations
@@ -19,9 +20,15 @@ from typing import Any
 import gradio as gr
 
 from playground.images.bundled import PICTURES, picture
+from playground.page.widgets.served import FOLDER, LOADER, preloads
 
-FOLDER = Path(__file__).parent
+MODULES = ("cost",)
 _CONTEXT = "{element, trigger, props, server, upload, watch}"
+_START = (  # values that come while the script is loading are kept for it
+    "let early = []; watch('value', () => early && early.push(props.value)); "
+    "lab('lib/widgets.js').then((widgets) => { widgets.mount(%s, {element, trigger, props, server, upload, watch, early}, "
+    "lab.locales); early = null; }); // %s"
+)
 
 
 def _read(filename: str) -> str:
@@ -54,15 +61,18 @@ def widget(
 
     As an event's output use ``show_progress="hidden"``: Gradio otherwise dims the component while it waits.
     """
-    html = _checked_template(f"{name}.html")
+    folder = f"{name}/" if (FOLDER / name / f"{name}.js").is_file() else ""
+    html = _checked_template(f"{folder}{name}.html")
     if not html:
-        raise FileNotFoundError(f"No widget {name!r}: {FOLDER / name}.html is missing.")
+        raise FileNotFoundError(f"No widget {name!r}: {FOLDER / name / name}.html is missing.")
     known = " ".join(json.dumps(event) for event in events)  # Gradio looks for the quoted names in the script
     return gr.HTML(
         value,
         html_template=html,
-        css_template=_checked_template(f"{name}.css"),
-        js_on_load=f"Lab.mount({json.dumps(name)}, {_CONTEXT}); // {known}",
+        css_template=_checked_template(f"{folder}{name}.css"),
+        js_on_load=_START % (json.dumps(name), known)
+        if folder
+        else f"Lab.mount({json.dumps(name)}, {_CONTEXT}); // {known}",
         apply_default_css=False,
         elem_id=elem_id,
         server_functions=server_functions,
@@ -111,10 +121,10 @@ def head(words: Mapping[str, Mapping[str, str]] | None = None) -> str:
 
     words  locale → English text → translation; what `Lab.text` looks up.
     """
-    scripts = [_read("lib.js")]
-    scripts += [_read(path.name) for path in sorted(FOLDER.glob("*.js")) if path.name != "lib.js"]
+    classic = sorted((FOLDER / "classic").glob("*.js"), key=lambda path: (path.name != "lib.js", path.name))
+    scripts = [path.read_text(encoding="utf-8") for path in classic] + [LOADER]
     if words:
         # "<" escaped so that no translation can end the script
         scripts.insert(1, f"Lab.words = {json.dumps(words, ensure_ascii=False)};".replace("<", "\\u003c"))
     styles = f"<style>{_math_fonts()}{_picture_faces()}{_read('lib.css')}</style>"
-    return "\n".join([styles, *(_script(source) for source in scripts)])
+    return "\n".join([styles, preloads(*MODULES), *(_script(source) for source in scripts)])

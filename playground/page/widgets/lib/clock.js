@@ -1,0 +1,22 @@
+/* Clock: one t for the whole page. Who moves it tells; the others hear of it, by the window's event "lab:t". */
+
+/** The last t told (null before): what a widget that appears later starts from. @type {number | null} */
+export let t = null;
+
+/** Say that t moved: every widget of the page follows, but for `source`, a name of who moved it. */
+export function tell(value, source) {
+  t = value;
+  globalThis.dispatchEvent(new CustomEvent("lab:t", { detail: { t, source } }));
+}
+
+/** Follow t as others move it: `fn(t)`, until `element` leaves the page. */
+export function hear(element, source, fn) {
+  const listener = ({ detail }) => {
+    if (!element.isConnected) return globalThis.removeEventListener("lab:t", listener);
+    if (detail.source !== source) fn(detail.t);
+  };
+  globalThis.addEventListener("lab:t", listener);
+}
+
+// Classic scripts tell the time too.
+if (globalThis.document) globalThis.addEventListener("lab:t", ({ detail }) => (t = detail.t));

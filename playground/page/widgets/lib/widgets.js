@@ -1,0 +1,33 @@
+/* Widgets: how an instance comes to life when its tab is first opened. Called by the page's `lab` (widgets/served.py). */
+
+import { load, text } from "./words.js";
+
+/**
+ * What Gradio gives a component, and what came before its script was there.
+ * @typedef {object} Ui
+ * @property {HTMLElement} element
+ * @property {(event: string, data?: object) => void} trigger calls the component's listener in Python
+ * @property {Record<string, any>} props value, and whatever else the widget was given
+ * @property {Record<string, (argument: any) => Promise<any>>} server its server functions
+ * @property {(file: File) => Promise<{path: string, url: string}>} upload
+ * @property {(names: string | string[], heard: () => void) => void} watch
+ * @property {any[]} early values that came while the script was loading, oldest first; the last one is props.value
+ */
+
+/**
+ * Loads ../NAME/NAME.js and the reader's language, and starts the widget.
+ * @param {string} name
+ * @param {Ui} ui
+ * @param {string[]} locales
+ */
+export async function mount(name, ui, locales) {
+  let widget;
+  try {
+    [widget] = await Promise.all([import(`../${name}/${name}.js`), load(locales)]);
+  } catch (error) {
+    ui.element.textContent = text("This part of the page did not arrive. Load the page again.");
+    throw error;
+  }
+  widget.mount(ui);
+  ui.element.dataset.mounted = name;
+}

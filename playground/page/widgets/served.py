@@ -1,0 +1,75 @@
+"""The widgets' scripts as files: `lab/VERSION/NAME/NAME.js`, and the translations as `lab/VERSION/words/LOCALE.json`.
+
+VERSION is a hash of them all. It stands in the path, so that a module's relative imports keep it and a browser may keep
+every file for ever: another version has other addresses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from playground.page.translations import TRANSLATIONS
+
+FOLDER = Path(__file__).parent
+_IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?"(\.[^"]+)";', re.M)
+
+
+def _version() -> str:
+    digest = hashlib.sha256(json.dumps(TRANSLATIONS, sort_keys=True).encode())
+    for path in sorted(FOLDER.rglob("*.js")):
+        digest.update(path.relative_to(FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+VERSION = _version()
+
+
+class _Scripts(StaticFiles):
+    """Scripts and words, and nothing else of this folder. Under another version's address (a page that was open while
+    the server began anew) there is what is here, not to be kept."""
+
+    async def get_response(self, path: str, scope) -> Response:
+        version, *parts = Path(path).parts or ("",)
+        name = "/".join(parts)
+        locale = name.removeprefix("words/").removesuffix(".json")
+        if name == f"words/{locale}.json" and locale in TRANSLATIONS:
+            response = JSONResponse(TRANSLATIONS[locale])
+        elif name.endswith(".js"):
+            response = await super().get_response(name, scope)
+        else:
+            raise HTTPException(404)
+        response.headers["Content-Type"] = f"{'text/javascript' if name.endswith('.js') else 'application/json'}; charset=utf-8"
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
+        )
+        return response
+
+
+ROUTE = Mount("/lab", _Scripts(directory=FOLDER))
+
+# The one global of the page: `lab("lib/clock.js")` is the promise of a module. Gradio's `js=` strings and tests use it.
+LOADER = (
+    f"window.lab = (path) => import(new URL('lab/{VERSION}/' + path, document.baseURI));"
+    f"window.lab.locales = {json.dumps(sorted(TRANSLATIONS))};"
+)
+
+
+def preloads(*names: str) -> str:
+    """Links by which the browser fetches these widgets, and what they import, before Gradio builds the page."""
+    wanted, found = [FOLDER / "lib" / "widgets.js", *(FOLDER / name / f"{name}.js" for name in names)], set()
+    while wanted:
+        path = wanted.pop().resolve()
+        if path in found:
+            continue
+        found.add(path)
+        wanted += [path.parent / name for name in _IMPORT.findall(path.read_text(encoding="utf-8"))]
+    addresses = sorted(path.relative_to(FOLDER.resolve()).as_posix() for path in found)
+    return "".join(f'<link rel="modulepreload" href="lab/{VERSION}/{address}">' for address in addresses)

@@ -1,0 +1,55 @@
+"""The widgets' files: served whole, to be kept for ever under this version's address, and nothing beside them."""
+
+import re
+
+import gradio as gr
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+import app
+from playground.page.translations import TRANSLATIONS
+from playground.page.widgets import served, widget
+
+
+@pytest.fixture(scope="module")
+def http():
+    return TestClient(Starlette(routes=[served.ROUTE]))
+
+
+def test_a_script_may_be_kept_for_ever_under_the_address_of_its_version(http):
+    answer = http.get(f"/lab/{served.VERSION}/cost/cost.js")
+    assert answer.text == (served.FOLDER / "cost" / "cost.js").read_text(encoding="utf-8")
+    assert answer.headers["content-type"].startswith("text/javascript") and "immutable" in answer.headers["cache-control"]
+
+
+def test_a_page_of_before_gets_what_is_here_now_and_asks_again(http):
+    answer = http.get("/lab/000000000000/cost/cost.js")
+    assert answer.status_code == 200 and answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["__init__.py", "cost/cost.html", "../theme.py", "..%2Ftheme.py", "words/no.json", ""])
+def test_nothing_else_of_the_folder_is_served(http, path):
+    assert http.get(f"/lab/{served.VERSION}/{path}").status_code == 404
+
+
+def test_the_words_of_a_language_come_as_one_file(http):
+    assert http.get(f"/lab/{served.VERSION}/words/zh-TW.json").json() == TRANSLATIONS["zh-TW"]
+
+
+def test_what_is_loaded_beforehand_is_a_widget_with_all_that_it_imports():
+    found = set(re.findall(rf'href="lab/{served.VERSION}/([^"]+)"', served.preloads("cost")))
+    assert found == {"lib/widgets.js", "lib/words.js", "cost/cost.js"}
+
+
+def test_under_another_apps_path_the_scripts_are_beside_the_page():
+    with gr.Blocks() as demo:
+        widget("cost", {})
+    outer = gr.mount_gradio_app(FastAPI(), demo, path="/sub", app_kwargs=app.LAUNCH["app_kwargs"])
+    assert TestClient(outer).get(f"/sub/lab/{served.VERSION}/cost/cost.js").status_code == 200
+
+
+def test_a_widget_without_files_is_named():
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        widget("nothing")
