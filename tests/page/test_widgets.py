@@ -21,7 +21,8 @@ def http():
 def test_a_script_may_be_kept_for_ever_under_the_address_of_its_version(http):
     answer = http.get(f"/lab/{served.VERSION}/cost/cost.js")
     assert answer.text == (served.FOLDER / "cost" / "cost.js").read_text(encoding="utf-8")
-    assert answer.headers["content-type"].startswith("text/javascript") and "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
 
 
 def test_a_page_of_before_gets_what_is_here_now_and_asks_again(http):

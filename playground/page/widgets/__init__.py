@@ -26,8 +26,8 @@ MODULES = ("cost",)
 _CONTEXT = "{element, trigger, props, server, upload, watch}"
 _START = (  # values that come while the script is loading are kept for it
     "let early = []; watch('value', () => early && early.push(props.value)); "
-    "lab('lib/widgets.js').then((widgets) => { widgets.mount(%s, {element, trigger, props, server, upload, watch, early}, "
-    "lab.locales); early = null; }); // %s"
+    "lab('lib/widgets.js').then((widgets) => { widgets.mount("
+    "%s, {element, trigger, props, server, upload, watch, early}, lab.locales); early = null; }); // %s"
 )
 
 

@@ -44,9 +44,9 @@ class _Scripts(StaticFiles):
             response = JSONResponse(TRANSLATIONS[locale])
         elif name.endswith(".js"):
             response = await super().get_response(name, scope)
+            response.headers["Content-Type"] = "text/javascript; charset=utf-8"  # some machines say text/plain
         else:
             raise HTTPException(404)
-        response.headers["Content-Type"] = f"{'text/javascript' if name.endswith('.js') else 'application/json'}; charset=utf-8"
         response.headers["Cache-Control"] = (
             "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
         )
