@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import sys
 import threading
+from collections.abc import Mapping
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -15,14 +15,16 @@ import gradio as gr
 from playground import checkpoints
 from playground.errors import UserError
 from playground.page import channels
+from playground.page.controls import Page
 from playground.page.parts.model import models_of_now
-from playground.page.tabs import Page, denoise, duel, generate, noise, objective, schedules, score
+from playground.page.tabs import denoise, duel, generate, noise, objective, schedules, score
 from playground.page.theme import CSS, THEME
 from playground.page.translations import TRANSLATIONS, i18n
 from playground.page.undocumented import light_sessions
 from playground.page.widgets import head, served
 from playground.page.widgets.link import link
-from playground.runs import engine_for, settings
+from playground.runs import engine_for
+from playground.runs.settings import DEFAULTS, Setting, with_defaults
 
 TABS = (noise, schedules, denoise, generate, duel, score, objective)
 # What every way of starting the page has in common; README says why.
@@ -43,20 +45,25 @@ LAUNCH = dict(
 )
 
 
-def build() -> gr.Blocks:
-    """The page, ready to launch. Pictures of the people who use it are swept away within the hour."""
-    page = Page()
-    with gr.Blocks(
-        title="Diffusion playground", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
-    ) as demo:
+def build(table: Mapping[str, Setting] = DEFAULTS) -> gr.Blocks:
+    """The page that starts with the defaults of `table`, ready to launch.
+
+    Pictures of the people who use it are swept away within the hour.
+    """
+    title, tabs = "Diffusion playground", {}
+    with (
+        Page(table) as page,
+        gr.Blocks(title=title, analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as demo,
+    ):
         with gr.Row(elem_id="page-title"):
-            gr.HTML("<h1>Diffusion playground</h1>")
+            gr.HTML(f"<h1>{title}</h1>")
         with gr.Tabs():
             for tab in TABS:
-                with gr.Tab(tab.TITLE, id=tab.__name__.rpartition(".")[2]):
+                name = tab.__name__.rpartition(".")[2]
+                with gr.Tab(tab.TITLE, id=name) as tabs[name]:
                     tab.build(page)
         models_of_now(demo)
-        link()
+        link(demo, tabs)
     light_sessions()
     return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
 
@@ -80,22 +87,21 @@ def main() -> None:
     """Starts the page; the weights are read and warmed while it comes up."""
     args = arguments().parse_args()
     try:
-        chosen = {"checkpoint": checkpoints.offer(args.checkpoint), "device": args.device}
-        chosen["schedule"] = checkpoints.outline(chosen["checkpoint"]).schedule or None  # None: the table's
-        for name, value in chosen.items():
-            settings.DEFAULTS[name] = dataclasses.replace(settings.DEFAULTS[name], default=settings.check(name, value))
+        checkpoint = checkpoints.offer(args.checkpoint)
+        schedule = checkpoints.outline(checkpoint).schedule or None  # None keeps the table's
+        table = with_defaults(checkpoint=checkpoint, device=args.device, schedule=schedule)
         auth = tuple(args.auth.split(":", 1)) if args.auth else None
         if auth and len(auth) != 2:
             raise UserError("--auth takes a name and a password with a colon between them.")
     except UserError as error:
         sys.exit(f"app.py: {error}")
-    threading.Thread(target=engine_for, name="warm-up", daemon=True).start()
+    threading.Thread(target=engine_for, args=(checkpoint, args.device), name="warm-up", daemon=True).start()
     if args.host not in ("127.0.0.1", "localhost", "::1"):
         way = "use the page with the password" if auth else "use the page"
         print(f"Everyone who can reach port {args.port} of this machine can {way}.")
     if args.share:
         print("Everyone who has the public address can use the page for a week, through a relay that Gradio runs.")
-    build().launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
+    build(table).launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,70 @@
-"""Components made from the table of settings, and what stands between a function and the person who pressed."""
+"""The page being built, components made from its table of settings, and errors as a person meets them."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 import gradio as gr
-from gradio.context import Context
 
 from playground import images
+from playground.engine import Engine
 from playground.errors import UserError
 from playground.page.translations import _, say
+from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for an event of the page's own
 
 log = logging.getLogger("playground")
 
 CALM = "Something went wrong here, and it has been noted. Please try again; the rest of the page still works."
 SLIDER_HIGH = 5000  # a number that goes further is typed
 
+_building: ContextVar[Page] = ContextVar("the page being built")
+
+
+@dataclass
+class Page:
+    """The page while it is built: the table of settings it starts with, and its controls so far.
+
+    ``with Page(table) as page: …`` makes it the one that `control` and the parts of the tabs belong to.
+
+    Args:
+        table: as `settings.with_defaults` gives it.
+        opened: gives the engine for (checkpoint, device).
+    """
+
+    table: Mapping[str, Setting] = field(default_factory=lambda: DEFAULTS)
+    opened: Callable[[object, object], Engine] = engine_for
+    controls: list[tuple[str, str, gr.components.Component]] = field(default_factory=list)  # (tab, setting, component)
+
+    def __enter__(self) -> Page:
+        self._token = _building.set(self)
+        return self
+
+    def __exit__(self, *_error) -> None:
+        _building.reset(self._token)
+
+    def start(self, name: str) -> object:
+        """What setting `name` is before anybody has changed it."""
+        return self.table[name].default
+
+    def engine(self, checkpoint: object = None) -> Engine:
+        """The engine for a checkpoint, on the page's device. Raises UserError."""
+        return self.opened(self.start("checkpoint") if checkpoint is None else checkpoint, self.start("device"))
+
+
+def building() -> Page:
+    """The page that is being built; outside of one, a page of its own with the table as it is.
+
+    Only for building: an event that needs to know what the page started with keeps it in a variable.
+    """
+    return _building.get(None) or Page()
 
 def control(name: str, tab: str, as_: type | None = None, **overrides):
     """The component for setting `name` in `tab`: label, limits, start value and help from the table, id "tab-name".
@@ -29,14 +72,14 @@ def control(name: str, tab: str, as_: type | None = None, **overrides):
     `as_` asks for another kind of component (``as_=gr.Radio``); `overrides` go to its constructor as they are
     (``choices=``, ``info=None``, ``value=``, ``visible=``). Controls of one name follow each other in the page.
     """
-    row = DEFAULTS[name]
+    page = building()
+    row = page.table[name]
     kind, options = _component(row, as_, "choices" in overrides)
     options |= {"label": _(row.label), "elem_id": f"{tab}-{name}"}
     if row.help:
         options["info"] = _(row.help)
     component = kind(**options | overrides)
-    if Context.root_block is not None:
-        registered(Context.root_block).append((tab, name, component))
+    page.controls.append((tab, name, component))
     return component
 
 
@@ -57,13 +100,6 @@ def _component(row: Setting, as_: type | None, chosen: bool) -> tuple[type, dict
     if row.choices or chosen:
         return as_ or gr.Dropdown, {"choices": list(row.choices), "value": row.default}
     return as_ or gr.Textbox, {"value": row.default, "max_length": int(row.high)}
-
-
-def registered(demo: gr.Blocks) -> list[tuple[str, str, gr.components.Component]]:
-    """(tab, setting, component) of every control made inside `demo` so far."""
-    if not hasattr(demo, "lab_controls"):
-        demo.lab_controls = []
-    return demo.lab_controls
 
 
 class SafeImage(gr.Image):

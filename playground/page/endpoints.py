@@ -4,7 +4,7 @@
 `gr.api` passes raw JSON and leaves files to the caller; an event on the page's own components takes over their
 limits and their unhelpful errors. So an endpoint here is a button nobody sees, with one raw parameter for each
 argument of the function, a real `gr.File` for the pictures and a real `gr.JSON` for the settings. Whatever the
-caller sends is checked here: by `settings.check`, by `images.open_picture`, and for anything else by its type.
+caller sends is checked here: by `check`, by `images.open_picture`, and for anything else by its type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import inspect
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 from gradio import processing_utils
@@ -25,8 +25,8 @@ from PIL import Image
 
 from playground import images
 from playground.errors import UserError
-from playground.page.controls import errors_shown
-from playground.runs import settings
+from playground.page.controls import building, errors_shown
+from playground.runs.settings import Setting, check, shorten
 
 LIMIT = 64  # endpoint calls at once; the engine's queue decides from there
 MAX_JSON = 20_000  # characters of a value that is no setting and no picture
@@ -50,24 +50,47 @@ class Parameter(Api):
         return await super().async_move_resource_to_block_cache(url_or_file_path)
 
 
-def endpoint(fn: Callable, api_name: str, *, description: str | None = None) -> None:
-    """Registers `fn` as the endpoint "/api_name" of the Blocks being built.
+def endpoint(
+    fn: Callable,
+    api_name: str,
+    *,
+    settings: Sequence[str] = (),
+    defaults: Mapping[str, object] | None = None,
+    description: str | None = None,
+) -> None:
+    """Registers ``fn(values, **own)`` as the endpoint "/api_name" of the Blocks being built.
 
-    `fn`'s parameters are the endpoint's. One named like a setting is checked by the table, and where it is missing
-    it is the function's default or, if that is None, the table's (a schedule is then the model's own). One annotated
-    `Image.Image` (whatever its name) is a file, given to `fn` as an upright RGB picture or None. Any other (`float`,
-    `int`, `bool`, `str`, `list`, `dict`, by annotation or default) is checked by its type and kept small.
+    Args:
+        settings: names of settings, which become parameters of the endpoint and come to `fn` as its first argument, a
+            dict. Each is checked by the table; a missing one is at the page's default. Only a schedule, where the
+            endpoint takes a checkpoint too, is None then: the model's own. A name that is a parameter of `fn` says
+            where among the settings that one stands; the others of `fn`'s own come first.
+        defaults: {setting: what it is where missing} in place of the table's.
+        description: what the page's API says of it, else `fn`'s docstring.
+
+    `fn` without `settings` takes no dict. One of its own parameters that is annotated `Image.Image` (whatever its
+    name) is a file, given to `fn` as an upright RGB picture or None. Any other (`float`, `int`, `bool`, `str`,
+    `list`, `dict`, by annotation or default) is checked by its type and kept small.
 
     `fn` returns ``(pictures, settings)`` or just ``settings``: a list of PNG bytes, PIL pictures, tensors in
     [−1, 1], or ``(file name, any of these)``, and a dict of plain JSON. Of a generator the last value counts.
     """
-    parameters = inspect.signature(fn).parameters
+    settings = tuple(dict.fromkeys(settings))
+    own = list(inspect.signature(fn).parameters.values())[1 if settings else 0 :]
     hints = inspect.get_annotations(fn, eval_str=True)
-    rules = {name: _rule(name, hints.get(name), p.default) for name, p in parameters.items()}
+    table, defaults = building().table, defaults or {}
+    if amiss := {parameter.name for parameter in own} & set(table) | set(defaults) - set(settings):
+        raise TypeError(f"For /{api_name} name these in settings=: {sorted(amiss)}.")
+    rules_of_own = {p.name: _rule(p.name, hints.get(p.name), p.default) for p in own}
+    rules = {name: rule for name, rule in rules_of_own.items() if name not in settings}
+    for name in settings:
+        left_open = name == "schedule" and "checkpoint" in settings
+        rules[name] = rules_of_own.get(name) or _setting_rule(table[name], defaults.get(name), left_open)
 
     def call(*values):
-        given = zip(rules.items(), values, strict=True)
-        result = fn(**{name: take(value) for (name, (take, _schema, _default)), value in given})
+        taken = {name: take(value) for (name, (take, *_)), value in zip(rules.items(), values, strict=True)}
+        given = {name: taken.pop(name) for name in settings if name not in rules_of_own}
+        result = fn(given, **taken) if settings else fn(**taken)
         if inspect.isgenerator(result):
             *_, result = result
         pictures, used = result if isinstance(result, tuple) else ([], result)
@@ -99,8 +122,6 @@ def _rule(name: str, hint: object, default: object) -> Rule:
     given = None if default is inspect.Parameter.empty else default
     if hint is Image.Image or Image.Image in getattr(hint, "__args__", ()):
         return functools.partial(_picture, name), FileData.model_json_schema(), None
-    if name in settings.DEFAULTS:
-        return _setting_rule(settings.DEFAULTS[name], given)
     kind = next((kind for kind in TYPES if hint is kind or isinstance(given, kind)), None)
     if kind is None or default is inspect.Parameter.empty:
         raise TypeError(f"Parameter {name} of an endpoint needs a plain type and a default.")
@@ -108,15 +129,19 @@ def _rule(name: str, hint: object, default: object) -> Rule:
     return functools.partial(_plain, name, kind, given), schema, given
 
 
-def _setting_rule(row: settings.Setting, given: object) -> Rule:
-    if given is None and row.name == "schedule":  # a model's own, which only the model knows
-        return lambda value: None if value is None else settings.check(row.name, value), {"type": "string"}, None
-    default = row.default if given is None else given
+def _setting_rule(row: Setting, given: object, left_open: bool) -> Rule:
+    """The rule of a setting; one that is `left_open` stays None where it is missing."""
+    default = None if left_open else row.default if given is None else given
     default = list(default) if isinstance(default, tuple) else default
     schema: dict = {"type": SETTING_TYPES.get(row.kind, "string")}
     if row.kind == "names":
         schema["items"] = {"type": "string"}
-    return lambda value: settings.check(row.name, default if value is None else value), schema, default
+
+    def take(value: object) -> object:
+        value = default if value is None else value
+        return None if value is None else check(row.name, value)
+
+    return take, schema, default
 
 
 def _picture(name: str, value: object) -> Image.Image | None:
@@ -139,7 +164,7 @@ def _plain(name: str, kind: type, default: object, value: object) -> object:
     wanted = (int, float) if kind is float else kind
     if not isinstance(value, wanted) or isinstance(value, bool) and kind is not bool:
         sentence = "{name} must be {kind}; you gave {value}."
-        raise UserError(sentence, name=name, kind=TYPES[kind][1], value=settings.shorten(value))
+        raise UserError(sentence, name=name, kind=TYPES[kind][1], value=shorten(value))
     try:
         length = len(json.dumps(value, allow_nan=False))
     except (ValueError, TypeError, RecursionError) as error:
@@ -148,7 +173,7 @@ def _plain(name: str, kind: type, default: object, value: object) -> object:
         raise UserError("{name} is too long: {length} characters, and the limit is {limit}.", name=name,
                         length=length, limit=MAX_JSON)  # fmt: skip
     if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
-        raise UserError("{name} is too large: {value}.", name=name, value=settings.shorten(value))
+        raise UserError("{name} is too large: {value}.", name=name, value=shorten(value))
     return kind(value)
 
 

@@ -1,7 +1,8 @@
 """One typed table of every setting of the page.
 
 From `DEFAULTS` come the controls and their limits, the validation of the API, the link, the receipts and the
-reset button. Settings are page-wide: `seed` in one tab is `seed` in all of them.
+reset button. Settings are page-wide: `seed` in one tab is `seed` in all of them. The table never changes; a page that
+starts with other defaults is built from a table of its own (`with_defaults`).
 
 The knobs of schedules and samplers are rows of the same table, made from their registries. Their default is
 None, "whatever this method itself uses", because two methods may share a knob's name and not its default. Where
@@ -14,6 +15,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from playground.errors import UserError
@@ -132,7 +134,13 @@ def _row_of(knob: Knob, tabs: tuple[str, ...]) -> Setting:
     return Setting(knob.name, kind, None, knob.low, high, knob.step, (), tabs, knob.label)
 
 
-DEFAULTS: dict[str, Setting] = _with_knobs(_with_lanes(ROWS))
+DEFAULTS: Mapping[str, Setting] = MappingProxyType(_with_knobs(_with_lanes(ROWS)))
+
+
+def with_defaults(**values: object) -> Mapping[str, Setting]:
+    """The table with these defaults in place of its own; None keeps a row's. Raises UserError for a bad value."""
+    rows = {name: replace(DEFAULTS[name], default=check(name, value)) for name, value in values.items()}
+    return MappingProxyType({**DEFAULTS, **rows})
 
 
 def shorten(value: object, limit: int = 40) -> str:

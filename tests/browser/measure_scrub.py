@@ -18,7 +18,8 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from playground.images import to_pixels
-from playground.page.tabs import Page, noise
+from playground.page.controls import Page
+from playground.page.tabs import noise
 from playground.page.widgets import head
 from playground.page.widgets.scrubber import scrubber
 from playground.predictions import q_sample
@@ -56,8 +57,8 @@ def ours(size: int) -> gr.Blocks:
     schedule, used = schedule_of({})
     x0 = chosen_picture(None, "sunset", size)
     with gr.Blocks() as demo:
-        page = noise.questions(Page().engine)
-        scrubber(picture_value(x0, noise_of(7)(x0.shape), seed=7), curve_value(schedule, "Cosine", used), 400, page)
+        asked = noise.questions(Page().engine)
+        scrubber(picture_value(x0, noise_of(7)(x0.shape), seed=7), curve_value(schedule, "Cosine", used), 400, asked)
     return demo
 
 

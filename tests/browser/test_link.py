@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from playwright.sync_api import expect
 
-from playground.page.controls import control
+from playground.page.controls import Page, control
 from playground.page.translations import TRANSLATIONS, _, i18n
 from playground.page.widgets import head
 from playground.page.widgets.link import link
@@ -17,20 +17,21 @@ DOTTED = "A sentence. With dots: and more."
 
 @pytest.fixture(scope="module")
 def url():
-    with gr.Blocks() as demo:
+    tabs = {}
+    with Page(), gr.Blocks() as demo:
         with gr.Tabs():
-            with gr.Tab(_("Noise"), id="noise"):
+            with gr.Tab(_("Noise"), id="noise") as tabs["noise"]:
                 for name in ("seed", "schedule", "t"):
                     control(name, "noise")
                 gr.HTML("<button data-setting='picture' id='part'>A part of a widget</button>")
-            with gr.Tab(_("Generate"), id="generate"):
+            with gr.Tab(_("Generate"), id="generate") as tabs["generate"]:
                 for name in ("seed", "prompt", "sampler", "steps", "schedule", "zero_terminal_snr"):
                     control(name, "generate")
                 control("schedules", "generate", as_=gr.CheckboxGroup)
-            with gr.Tab(_("Denoise"), id="denoise"):
+            with gr.Tab(_("Denoise"), id="denoise") as tabs["denoise"]:
                 seed = control("seed", "denoise")
                 gr.Button(_(DOTTED), elem_id="new").click(lambda: 4242, None, seed, api_visibility="private")
-        link()
+        link(demo, tabs)
     _app, url, _share = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False,
         head=head(TRANSLATIONS), i18n=i18n(),

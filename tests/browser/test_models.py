@@ -1,13 +1,12 @@
 """The page follows its model: what it can be asked for, its card, and the list of models while a training goes on."""
 
-import dataclasses
 import shutil
 
 import pytest
 from playwright.sync_api import expect
 
 from playground import checkpoints
-from playground.runs.settings import DEFAULTS
+from playground.runs.settings import with_defaults
 from tests.models.test_diffusers import saved
 
 CARD = """---
@@ -40,7 +39,6 @@ def models(tiny_checkpoint, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoints, "FOLDER", folder)
         patch.setattr(checkpoints, "_offered", {})
-        patch.setitem(DEFAULTS, "checkpoint", dataclasses.replace(DEFAULTS["checkpoint"], default="spoken"))
         yield folder
 
 
@@ -48,7 +46,7 @@ def models(tiny_checkpoint, tmp_path_factory):
 def url(models):
     import app
 
-    demo = app.build()
+    demo = app.build(with_defaults(checkpoint="spoken"))
     _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **app.LAUNCH)
     yield url.rstrip("/")
     demo.close()

@@ -13,7 +13,8 @@ from playground.checkpoints import load
 from playground.engine import Engine
 from playground.images import to_pixels
 from playground.images.bundled import picture
-from playground.page.tabs import Page, noise
+from playground.page.controls import Page
+from playground.page.tabs import noise
 from playground.page.theme import CSS, THEME
 from playground.page.translations import TRANSLATIONS, i18n
 from playground.page.widgets import head
@@ -32,7 +33,7 @@ def url(tiny_checkpoint):
     with gr.Blocks(title="Noise", fill_width=True) as demo:
         gr.HTML("<h1>Noise</h1>")
         with gr.Tabs(), gr.Tab(noise.TITLE, id="noise"):
-            noise.build(Page(engine=lambda name=None: engine))
+            noise.build(Page(opened=lambda *_: engine))
     demo.queue(api_open=False)
     options = {"theme": THEME, "css_paths": CSS, "head": head(TRANSLATIONS), "i18n": i18n(), "footer_links": ["gradio"]}
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, **options)

@@ -12,7 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playground.checkpoints import load
 from playground.engine import Engine
 from playground.images import to_pixels
-from playground.page.tabs import Page, objective, schedules
+from playground.page.controls import Page
+from playground.page.tabs import objective, schedules
 from playground.page.theme import CSS, THEME
 from playground.page.widgets import head
 from playground.page.widgets.link import link
@@ -28,13 +29,13 @@ CURVES = "#schedules-curves .curves"
 @pytest.fixture(scope="module")
 def url(tiny_checkpoint):
     engine = Engine(load(tiny_checkpoint), "cpu")
-    page = Page(engine=lambda *_: engine)
-    with gr.Blocks() as demo:
+    tabs = {}
+    with Page(opened=lambda *_: engine) as page, gr.Blocks() as demo:
         with gr.Tabs():
             for name, tab in (("schedules", schedules), ("objective", objective)):
-                with gr.Tab(tab.TITLE, id=name):
+                with gr.Tab(tab.TITLE, id=name) as tabs[name]:
                     tab.build(page)
-        link()
+        link(demo, tabs)
     _app, address, _share = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head(),
         theme=THEME, css_paths=CSS,

@@ -13,12 +13,12 @@ from PIL import Image
 from playground.errors import UserError
 from playground.page.controls import (
     CALM,
+    Page,
     control,
     errors_shown,
-    registered,
     safe_image,
 )
-from playground.runs.settings import DEFAULTS, check
+from playground.runs.settings import DEFAULTS, check, with_defaults
 
 ROWS = [(name, tab) for name, row in DEFAULTS.items() for tab in row.tabs[:1]]
 
@@ -45,12 +45,17 @@ def test_overrides_and_other_kinds():
     assert isinstance(control("seed", "noise"), gr.Number) and isinstance(control("steps", "denoise"), gr.Slider)
 
 
-def test_controls_are_registered_with_their_page_and_no_other():
-    with gr.Blocks() as one:
+def test_controls_belong_to_the_page_that_is_built_and_to_no_other():
+    with Page() as one:
         seed = control("seed", "noise")
-    with gr.Blocks() as two:
-        pass
-    assert registered(one) == [("noise", "seed", seed)] and registered(two) == []
+    with Page(with_defaults(seed=3)) as two:
+        assert control("seed", "noise").value == 3
+    assert control("seed", "noise").value == seed.value == DEFAULTS["seed"].default
+    assert one.controls == [("noise", "seed", seed)] and len(two.controls) == 1
+    with pytest.raises(TypeError):
+        DEFAULTS["seed"] = two.table["seed"]
+    with pytest.raises(UserError, match="Seed must be"):
+        with_defaults(seed=-1)
 
 
 def uploaded(tmp_path, data):
@@ -127,7 +132,10 @@ def test_every_control_of_the_page_is_in_its_link():
     import app
 
     demo = app.build()
+    bar = next(block for block in demo.blocks.values() if block.elem_id == "link")
+    known = {(each["tab"], each["name"]) for each in bar.props["page"]["controls"]}
     kinds = (gr.Slider, gr.Number, gr.Dropdown, gr.Radio, gr.Checkbox, gr.CheckboxGroup, gr.Textbox)
-    known = {id(component) for _tab, _name, component in registered(demo)}
     found = [block for block in demo.blocks.values() if isinstance(block, kinds)]
-    assert len(found) > 100 and not [block.elem_id for block in found if id(block) not in known]
+    assert len(found) > 100 and not [
+        block.elem_id for block in found if tuple((block.elem_id or "-").split("-", 1)) not in known
+    ]

@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from playground.errors import UserError
-from playground.page.controls import CALM
+from playground.page.controls import CALM, Page
 from playground.page.endpoints import endpoint
+from playground.runs.settings import with_defaults
 
 
 def draw(
-    prompt: str | None = None,
-    seed: int | None = None,
-    count: int = 2,
-    schedules=None,
+    values: dict,
     image: Image.Image | None = None,
     strengths: list = (0.2, 0.5),
     factor: float = 1.0,
     twice: bool = False,
 ):
     """Draws nothing much."""
+    assert list(values) == ["prompt", "seed", "count", "schedules"]  # and nothing else
+    prompt, seed, count, schedules = values.values()
     if prompt == "bad":
         raise UserError("No {thing} today.", thing="cats")
     if prompt == "bug":
@@ -41,18 +41,27 @@ def draw(
     return pictures, used | {"size": image and list(image.size)}
 
 
-def numbers(seed: int | None = None, schedule: str | None = None):
+SETTINGS = ("prompt", "seed", "count", "schedules", "image", "strengths", "factor", "twice")
+
+
+def numbers(values: dict):
     yield {"half": True}
-    yield {"seed": seed, "schedule": schedule}
+    yield values
+
+
+def named(name: str = "", long: bool = False):
+    return {"name": name, "long": long}
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        with gr.Blocks() as demo:
-            endpoint(draw, "draw")
-            endpoint(numbers, "numbers")
+        with Page(with_defaults(schedule="linear", checkpoint="mine", seed=7)), gr.Blocks() as demo:
+            endpoint(draw, "draw", settings=SETTINGS, defaults={"count": 2})
+            endpoint(numbers, "numbers", settings=("seed", "schedule"))
+            endpoint(numbers, "sampled", settings=("seed", "schedule", "checkpoint", "eta"))
+            endpoint(named, "named")
         demo.queue(api_open=False)
         demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
         yield demo
@@ -95,14 +104,33 @@ def test_files_go_in_and_come_out(client, tmp_path):
 
 
 def test_the_last_value_of_a_generator_counts(client):
-    pictures, used = client.predict(seed=3, api_name="/numbers")
-    assert not pictures and used == {"seed": 3, "schedule": None}  # which is the model's own
+    assert client.predict(seed=3, api_name="/numbers") == ([], {"seed": 3, "schedule": "linear"})
+
+
+def test_what_is_missing_is_what_the_page_starts_with(client):
+    assert client.predict(api_name="/numbers")[1] == {"seed": 7, "schedule": "linear"}
+    used = {"seed": 7, "schedule": None, "checkpoint": "mine", "eta": None}  # a model's own schedule, a sampler's own η
+    assert client.predict(api_name="/sampled")[1] == used
+    info = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert [parameter["parameter_name"] for parameter in info["/sampled"]["parameters"]] == list(used)
 
 
 def test_a_schedule_that_is_given_is_checked(client):
-    assert client.predict(schedule="linear", api_name="/numbers")[1]["schedule"] == "linear"
-    with pytest.raises(AppError, match="Schedule"):
-        client.predict(schedule="steep", api_name="/numbers")
+    for name in ("/numbers", "/sampled"):
+        assert client.predict(schedule="cosine", api_name=name)[1]["schedule"] == "cosine"
+        with pytest.raises(AppError, match="Schedule"):
+            client.predict(schedule="steep", api_name=name)
+
+
+def test_an_endpoint_without_settings_has_its_own_parameters_only(client):
+    assert client.predict(name="x", long=True, api_name="/named")[1] == {"name": "x", "long": True}
+
+
+def test_a_setting_is_not_to_be_a_parameter_of_the_function():
+    with gr.Blocks(), pytest.raises(TypeError, match="seed"):
+        endpoint(lambda seed=3: {}, "wrong")
+    with gr.Blocks(), pytest.raises(TypeError, match="seed"):
+        endpoint(numbers, "wrong", settings=("count",), defaults={"seed": 3})
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The Noise tab without a browser: its endpoint through a client, and what the page may ask the server."""
 
 import base64
-import inspect
 import json
 import math
 from types import SimpleNamespace
@@ -13,7 +12,8 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from playground.images.bundled import picture
-from playground.page.tabs import Page, noise
+from playground.page.controls import Page
+from playground.page.tabs import noise
 from playground.page.translations import say
 from playground.page.widgets import head
 from playground.runs.forward import schedule_of
@@ -27,7 +27,7 @@ from tests.parity import FILE, LEVELS, parity
 @pytest.fixture(scope="module")
 def client(engine):
     with gr.Blocks() as demo, gr.Tab(noise.TITLE):
-        noise.build(Page(engine=lambda name=None: engine))
+        noise.build(Page(opened=lambda *_: engine))
     demo.queue(api_open=False)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
     yield Client(url, verbose=False)
@@ -106,8 +106,9 @@ def test_the_endpoint_says_what_is_wrong(client, asked, sentence):
         client.predict(**asked, api_name="/noise")
 
 
-def test_every_knob_of_every_schedule_is_a_parameter():
-    parameters = set(inspect.signature(noise.noise_endpoint).parameters)
+def test_every_knob_of_every_schedule_is_a_parameter(client):
+    info = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/noise"]
+    parameters = {parameter["parameter_name"] for parameter in info["parameters"]}
     assert {knob.name for kind in SCHEDULES.values() for knob in kind.knobs} <= parameters
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.images.bundled import PICTURES
-from playground.page.tabs import Page, objective, schedules
+from playground.page.controls import Page
+from playground.page.tabs import objective, schedules
 from playground.page.translations import TRANSLATIONS
 from playground.page.widgets.link import link
 from playground.predictions import q_sample
@@ -30,12 +31,11 @@ from playground.theory.objective import discretised_nll, loss_weight, prior_kl
 
 @pytest.fixture(scope="module")
 def client(engine):
-    page = Page(engine=lambda *_: engine)
-    with gr.Blocks() as demo:
+    with Page(opened=lambda *_: engine) as page, gr.Blocks() as demo:
         for tab in (schedules, objective):
             with gr.Tab(tab.TITLE):
                 tab.build(page)
-        link()
+        link(demo, {})
     demo.queue(api_open=False)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
     yield Client(url, verbose=False)

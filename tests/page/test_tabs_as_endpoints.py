@@ -1,11 +1,12 @@
 """Every endpoint of the page against everything a script may send: always an answer or one sentence, never a
 traceback."""
 
-import dataclasses
 import inspect
 import json
 import math
 import re
+import shutil
+import sys
 
 import gradio as gr
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from playground import checkpoints
 from playground.page.controls import CALM
-from playground.runs.settings import DEFAULTS
+from playground.runs.settings import DEFAULTS, with_defaults
 
 ENDPOINTS = (
     "noise",
@@ -41,12 +42,10 @@ def calls(tiny_checkpoint):
     """{endpoint: (its function, the names of its parameters)} of the whole page, on a model of a millisecond a step."""
     import app
 
-    name, row = checkpoints.offer(str(tiny_checkpoint)), DEFAULTS["checkpoint"]
-    DEFAULTS["checkpoint"] = dataclasses.replace(row, default=name)
-    demo = app.build()
+    name = checkpoints.offer(str(tiny_checkpoint))
+    demo = app.build(with_defaults(checkpoint=name))
     public = [fn for fn in demo.fns.values() if fn.api_visibility == "public" and fn.fn is not None]
     yield {fn.api_name: (fn.fn, list(inspect.signature(fn.fn).parameters)) for fn in public}
-    DEFAULTS["checkpoint"] = row
     checkpoints._offered.pop(name, None)
 
 
@@ -98,3 +97,29 @@ def test_any_mixture_survives(calls, data):
         | st.lists(st.floats(), max_size=3)
     )
     outcome(call, names, {name: data.draw(anything) for name in chosen})
+
+
+def test_a_page_that_starts_with_a_linear_model_is_linear_everywhere(tiny_checkpoint, tmp_path, monkeypatch):
+    """Controls, endpoints and what is computed for the first look: as `python app.py --checkpoint …` builds them."""
+    import app
+
+    folder = tmp_path / "straight"
+    shutil.copytree(tiny_checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"schedule": "linear"}))
+    monkeypatch.setattr(checkpoints, "_offered", {})
+    built = []
+    monkeypatch.setattr(app, "build", lambda table, build=app.build: built.append(build(table)) or sys.exit())
+    monkeypatch.setattr(app, "engine_for", lambda *asked: built.append(asked))
+    monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoint", str(folder), "--device", "cpu"])
+    with pytest.raises(SystemExit):
+        app.main()
+    warmed, demo = sorted(built, key=lambda each: isinstance(each, gr.Blocks))
+    assert warmed == ("straight", "cpu")
+    found = [block for block in demo.blocks.values() if (block.elem_id or "").endswith("-schedule")]
+    assert len(found) > 5 and {block.value for block in found} == {"linear"}
+    called = {fn.api_name: fn.fn for fn in demo.fns.values()}
+    for name in ("noise", "score", "generate"):
+        values = {each: QUICK.get(each) for each in inspect.signature(called[name]).parameters}
+        assert called[name](*values.values())[1]["schedule"] == "linear", name
+    assert DEFAULTS["schedule"].default == "cosine"

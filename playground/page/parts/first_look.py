@@ -11,7 +11,7 @@ import gradio as gr
 
 from playground.engine.batching import SMALL
 from playground.errors import UserError
-from playground.page.controls import QUIET, errors_shown
+from playground.page.controls import QUIET, building, errors_shown
 from playground.runs import Live
 from playground.runs.settings import from_query
 
@@ -25,7 +25,7 @@ def first_look(view: gr.HTML, prepare: Callable, inputs: dict) -> None:
 
     Each is made once, for whoever comes first; not by a model of large pictures, which would take minutes.
     """
-    start = {name: component.value for name, component in inputs.items()}
+    start = {"device": building().start("device")} | {name: component.value for name, component in inputs.items()}
     made: OrderedDict[str, dict] = OrderedDict()
     making = threading.Lock()
 

@@ -10,9 +10,9 @@ from playground import checkpoints
 from playground.page.about import about
 from playground.page.controls import (
     QUIET,
+    building,
     control,
     errors_shown,
-    registered,
 )
 from playground.page.translations import _, say
 from playground.page.widgets import widget
@@ -25,16 +25,18 @@ LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs 
 # ---------------------------------------------------------------- the model
 
 
-def model_state() -> dict:
-    """What a control of the model shows: the models there are now, and nothing where there is one."""
-    known = checkpoints.list_checkpoints() or [DEFAULTS["checkpoint"].default]
+def model_state(start: str | None = None) -> dict:
+    """What a control of the model shows: the models there are now, else `start`, the page's own; and nothing where
+    there is one."""
+    known = checkpoints.list_checkpoints() or [start or building().start("checkpoint")]
     return {"choices": known, "visible": len(known) > 1}
 
 
 def models_of_now(demo: gr.Blocks) -> None:
     """Whenever the page is loaded, its lists of models are what there is by then: a training may have ended."""
-    lists = [component for _tab, name, component in registered(demo) if name == "checkpoint"]
-    demo.load(lambda: [gr.update(**model_state()) for _list in lists], None, lists, queue=False, **QUIET)
+    start = building().start("checkpoint")
+    lists = [component for _tab, name, component in building().controls if name == "checkpoint"]
+    demo.load(lambda: [gr.update(**model_state(start)) for _list in lists], None, lists, queue=False, **QUIET)
 
 
 def about_model(tab: str, checkpoint: gr.components.Component) -> None:
@@ -50,17 +52,17 @@ def about_model(tab: str, checkpoint: gr.components.Component) -> None:
 
 def starting_model() -> checkpoints.Outline:
     """The model that the page starts with."""
-    return checkpoints.outline(DEFAULTS["checkpoint"].default)
+    return checkpoints.outline(building().start("checkpoint"))
 
 
 def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HTML]:
     """Prompt and style; and the widget that completes the prompt and names unknown words as they are typed."""
-    name = DEFAULTS["checkpoint"].default
+    name = building().start("checkpoint")
     placeholder = _("What should it show?")
     visible = starting_model().conditional
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
     hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
-    made["style"] = control("style", tab, **style_state(name, DEFAULTS["style"].default))
+    made["style"] = control("style", tab, **style_state(name, building().start("style")))
     return made, hints
 
 
@@ -108,11 +110,12 @@ def follow_model(
     """Another model: its words, its styles and its schedule; its card below. Where it takes no prompt, neither prompt,
     style and guidance nor whatever else is `spoken` are there."""
     guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
+    start = building().start("checkpoint")
 
     def changed(event: gr.EventData, style: str, *scale: float):
         checkpoint = check("checkpoint", event.model)
         if checkpoint not in checkpoints.list_checkpoints():
-            checkpoint = DEFAULTS["checkpoint"].default
+            checkpoint = start
         model = checkpoints.outline(checkpoint)
         return [
             gr.update(visible=model.conditional),

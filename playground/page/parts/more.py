@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from playground.page.controls import QUIET, control
+from playground.page.controls import QUIET, building, control
 from playground.page.parts.model import model_state, schedule_state, starting_model
 from playground.page.translations import _
-from playground.runs.settings import DEFAULTS
 
 
 def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "checkpoint")) -> dict:
@@ -24,7 +23,7 @@ def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "chec
             else:
                 made[name] = control(name, tab)
         if "schedule" in made:  # one drawn by hand comes with its points
-            made["points"] = control("points", tab, visible=DEFAULTS["schedule"].default == "custom")
+            made["points"] = control("points", tab, visible=building().start("schedule") == "custom")
             made["schedule"].change(
                 lambda name: gr.update(visible=name == "custom"), made["schedule"], made["points"], queue=False, **QUIET
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import gradio as gr
 
 from playground.page.channels import Channel
-from playground.page.controls import QUIET, errors_shown
+from playground.page.controls import QUIET, building, errors_shown
 from playground.page.translations import _
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs.records import RunRecord
@@ -30,14 +30,14 @@ def run_row(label) -> tuple[gr.Button, gr.Button]:
 def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: gr.HTML, corner: ReceiptCorner):
     """An event that makes the run `prepare(values, who)` and streams it to the player, on any of `triggers`.
 
-    `values` is {name: value} of `inputs`; `who` tells the engine whose run it is. The finished run goes to the corner
-    where it can be kept.
+    `values` is {name: value} of `inputs`, and the page's device where they have none; `who` tells the engine whose run
+    it is. The finished run goes to the corner where it can be kept.
     """
-    names = list(inputs)
+    names, device = list(inputs), building().start("device")
     finished: OrderedDict[object, list[RunRecord]] = OrderedDict()  # by session, until the page asks for them
 
     def run(request: gr.Request, *values):
-        live = prepare(dict(zip(names, values, strict=True)), request.session_hash)
+        live = prepare({"device": device} | dict(zip(names, values, strict=True)), request.session_hash)
         yield from live.messages(channel=Channel())
         finished[request.session_hash] = [lane.record() for lane in live.lanes]
         while len(finished) > RUNS:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import gradio as gr
 
-from playground.page.controls import QUIET, control
+from playground.page.controls import QUIET, building, control
 from playground.page.parts.model import guidance_state, starting_model
 from playground.page.translations import _
 from playground.page.widgets import widget
-from playground.runs.settings import DEFAULTS
 from playground.samplers import SAMPLERS
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
+# What an endpoint that samples pictures takes, beside what it makes of them.
+SAMPLING = ("sampler", "steps", "guidance_scale", "eta", "spacing", "schedule", "checkpoint", "device")
+SAMPLING += (*KNOBS, "points")
 SIGNS = {"beta_tilde": "β̃", "beta": "β"}
 
 
@@ -45,7 +45,7 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
     """Sampler, its knobs as they are needed, steps, guidance, and a line that says what they cost."""
     titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
     made = {"sampler": control("sampler", tab, choices=titles)}
-    start = DEFAULTS["sampler"].default
+    start = building().start("sampler")
     knobs = {name: control(name, tab, **knob_state(name, start)) for name in KNOBS}
     made |= knobs | {"steps": control("steps", tab)}
     if guided:
@@ -53,7 +53,7 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
     about = {name: {"evaluations": entry.evaluations, "paper": entry.paper} for name, entry in SAMPLERS.items()}
     first = {
         "sampler": start,
-        "steps": DEFAULTS["steps"].default,
+        "steps": made["steps"].value,
         "scale": made["guidance_scale"].value if guided else 1.0,
     }
     cost = widget("cost", first | {"about": about}, elem_id=f"{tab}-cost")
@@ -72,22 +72,3 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
         **QUIET,
     )
     return made
-
-
-def with_knobs(fn: Callable) -> Callable:
-    """`fn(…, **knobs)` as an endpoint sees it: a parameter of its own for each knob of any sampler, and for the
-    points of a schedule drawn by hand."""
-    signature = inspect.signature(fn)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    more = [
-        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
-        for name in (*KNOBS, "points")
-        if name not in signature.parameters
-    ]
-
-    @functools.wraps(fn)
-    def called(*args, **kwargs):
-        return fn(*args, **kwargs)
-
-    called.__signature__ = signature.replace(parameters=own + more)
-    return called

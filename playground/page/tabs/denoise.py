@@ -20,7 +20,7 @@ from playground.page.parts.first_look import first_look
 from playground.page.parts.model import follow_model, prompt_controls, starting_model
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
-from playground.page.parts.sampler import sampler_controls, with_knobs
+from playground.page.parts.sampler import SAMPLING, sampler_controls
 from playground.page.translations import _, say
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
@@ -85,7 +85,8 @@ def build(page) -> None:
     run = stream([go.click, inputs["prompt"].submit], prepared, inputs, view, corner)
     stop_on(stop, [run], ID)
     first_look(view, prepared, inputs)
-    endpoint(with_knobs(denoise), "denoise")
+    settings = ("image", "strength", "seed", "prompt", "style", "sampler", "steps", "spacing", "schedule", *SAMPLING)
+    endpoint(denoise, "denoise", settings=settings, defaults={"prompt": "", "style": ""})
 
 
 def compare_devices(checkpoint: str) -> str:
@@ -98,29 +99,13 @@ def compare_devices(checkpoint: str) -> str:
     return "  \n".join(lines)
 
 
-def denoise(
-    image: Image.Image | None = None,
-    strength: float | None = None,
-    seed: int | None = None,
-    prompt: str = "",
-    style: str = "",
-    sampler: str | None = None,
-    steps: int | None = None,
-    spacing: str | None = None,
-    schedule: str | None = None,
-    guidance_scale: float | None = None,
-    eta: float | None = None,
-    checkpoint: str | None = None,
-    device: str | None = None,
-    **knobs,
-):
+def denoise(values: dict, image: Image.Image | None = None):
     """Denoises `image` noised to `strength` (0 to 1), or pure noise where no image is given.
 
     Returns two PNG files, the final picture and a film strip of the run, and the settings used with the numbers of
     every step: t, alpha_bar and, where a picture was given and no prompt or style asks for another, `error`: the root
     mean square of x̂0 − x0 (that of ε̂ − ε is √(ᾱ/(1−ᾱ)) times as much, ε being what is really in x_t).
     """
-    values = {k: v for k, v in locals().items() if k not in ("knobs", "image")} | knobs
     values |= {"image": image, "start": "noise" if image is None else "picture", "steered": True}
     run = prepared(values)
     run.finish()

@@ -17,7 +17,7 @@ from playground.page.parts.model import (
 )
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
-from playground.page.parts.sampler import with_knobs
+from playground.page.parts.sampler import SAMPLING
 from playground.page.translations import _
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
@@ -49,8 +49,9 @@ def build(page) -> None:
             build_samplers()
         with gr.Tab(_("Editing by strength")):
             build_editing()
-    endpoint(with_knobs(compare_samplers), "compare_samplers")
-    endpoint(with_knobs(edit), "edit")
+    common = [name for name in SAMPLING if name != "sampler"]
+    endpoint(compare_samplers, "compare_samplers", settings=("prompt", "style", "seed", *common))
+    endpoint(edit, "edit", settings=("image", "prompt", "style", "seed", "strengths", *SAMPLING))
 
 
 def build_samplers() -> None:
@@ -131,55 +132,25 @@ def build_editing() -> None:
     first_look(view, prepare, inputs)
 
 
-def compare_samplers(
-    lanes: list = None,
-    prompt: str | None = None,
-    style: str | None = None,
-    seed: int | None = None,
-    steps: int | None = None,
-    guidance_scale: float | None = None,
-    eta: float | None = None,
-    spacing: str | None = None,
-    schedule: str | None = None,
-    checkpoint: str | None = None,
-    device: str | None = None,
-    **knobs,
-):
+def compare_samplers(values: dict, lanes: list = None):
     """Two to four samplers from one seed.
 
     lanes: names of samplers, or objects with settings of their own: ``["ddpm", {"sampler": "ddim", "steps": 10}]``.
     Returns the PNG files, and the settings with each lane's `nfe`; `apart`: for each lane the root mean square
     distance of its x̂0 from the first lane's, at each of its noise levels (log_snr).
     """
-    common = {k: v for k, v in locals().items() if k not in ("knobs", "lanes")} | knobs
-    run = duel(common, [lane_of(lane) for lane in (lanes or LANES[:2])])
+    run = duel(values, [lane_of(lane) for lane in (lanes or LANES[:2])])
     files, used = answer(run)
     used["lanes"] = [lane.settings for lane in run.lanes]
     used["apart"] = [distances(run.lanes[0].frames, lane.frames) for lane in run.lanes]
     return files, used
 
 
-def edit(
-    image: Image.Image | None = None,
-    prompt: str | None = None,
-    style: str | None = None,
-    seed: int | None = None,
-    strengths: list = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    guidance_scale: float | None = None,
-    eta: float | None = None,
-    spacing: str | None = None,
-    schedule: str | None = None,
-    checkpoint: str | None = None,
-    device: str | None = None,
-    **knobs,
-):
+def edit(values: dict, image: Image.Image | None = None, strengths: list = None):
     """Edits `image` (the bundled cat where there is none): noised to each of `strengths`, denoised towards the prompt.
 
     Returns one PNG file for each strength, and the settings used.
     """
-    values = {k: v for k, v in locals().items() if k not in ("knobs", "image", "strengths")} | knobs
     run = editing(values, image or bundled.picture("cat"), strengths or list(STRENGTHS))
     files, used = answer(run)
     return files, used | {"strengths": [lane.settings["strength"] for lane in run.lanes]}

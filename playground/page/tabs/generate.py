@@ -10,7 +10,7 @@ from playground.page.parts.first_look import first_look
 from playground.page.parts.model import follow_model, prompt_controls, starting_model
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
-from playground.page.parts.sampler import sampler_controls, with_knobs
+from playground.page.parts.sampler import SAMPLING, sampler_controls
 from playground.page.translations import _
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
@@ -57,53 +57,23 @@ def build(page) -> None:
     stop_on(stop, runs, ID)
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
     first_look(view, pictures, inputs)
-    endpoint(with_knobs(generate), "generate")
-    endpoint(with_knobs(interpolate), "interpolate")
+    endpoint(generate, "generate", settings=("prompt", "style", "seed", "count", *SAMPLING))
+    settings = ("prompt", "style", "seed", "other_seed", "count", *SAMPLING)
+    endpoint(interpolate, "interpolate", settings=settings, defaults={"count": BETWEEN})
 
 
-def generate(
-    prompt: str | None = None,
-    style: str | None = None,
-    seed: int | None = None,
-    count: int | None = None,
-    sampler: str | None = None,
-    steps: int | None = None,
-    guidance_scale: float | None = None,
-    eta: float | None = None,
-    spacing: str | None = None,
-    schedule: str | None = None,
-    checkpoint: str | None = None,
-    device: str | None = None,
-    **knobs,
-):
+def generate(values: dict):
     """Makes `count` pictures; picture k has the seed `seed` + k.
 
     Returns the PNG files, and the settings used with `nfe` (network evaluations), and `pictures`: file, seed, nfe and
     sha256 of the 8-bit RGB pixels of each.
     """
-    values = {k: v for k, v in locals().items() if k != "knobs"} | knobs
     return answer(pictures(values))
 
 
-def interpolate(
-    prompt: str | None = None,
-    style: str | None = None,
-    seed: int | None = None,
-    other_seed: int | None = None,
-    count: int = BETWEEN,
-    sampler: str | None = None,
-    steps: int | None = None,
-    guidance_scale: float | None = None,
-    eta: float | None = None,
-    spacing: str | None = None,
-    schedule: str | None = None,
-    checkpoint: str | None = None,
-    device: str | None = None,
-    **knobs,
-):
+def interpolate(values: dict):
     """Makes `count` pictures whose starting noise goes from that of `seed` to that of `other_seed` along the sphere.
 
     Returns the PNG files in order, and the settings used; the first and the last are those that /generate makes.
     """
-    values = {k: v for k, v in locals().items() if k not in ("knobs", "count")} | knobs
-    return answer(interpolation(values, count))
+    return answer(interpolation(values, values["count"]))

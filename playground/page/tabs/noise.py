@@ -45,36 +45,17 @@ WALKS = threading.BoundedSemaphore(2)  # such questions go around the queue, and
 KNOBS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}
 
 
-def noise_endpoint(
-    image: Image.Image | None = None,
-    picture: str = "",
-    schedule: str = DEFAULTS["schedule"].default,
-    T: int = DEFAULTS["T"].default,
-    t: int = DEFAULTS["t"].default,
-    seed: int = DEFAULTS["seed"].default,
-    size: int = SIZE,
-    chain: bool = False,
-    zero_terminal_snr: bool = False,
-    beta_start: float | None = None,
-    beta_end: float | None = None,
-    offset: float | None = None,
-    max_beta: float | None = None,
-    sigmoid_range: float | None = None,
-    gamma_start: float | None = None,
-    gamma_end: float | None = None,
-    tau: float | None = None,
-    points: str | None = None,
-):
+def noise_endpoint(values: dict, image: Image.Image | None = None, size: int = SIZE, chain: bool = False):
     """Noise a picture to level t: x0, eps, x_t and a strip of ten levels as PNG, the numbers as JSON.
 
     `image` is a file, or `picture` the name of a bundled one; `size` its side in pixels. With `chain` the
     first 64 × 64 pixels also walk there step by step, and mean and standard deviation of chain, jump and
     theory are given. Values are shown as rint(clip(127.5 x + 127.5)), ε too.
     """
-    asked = {name: value for name, value in locals().items() if name in DEFAULTS}
+    t, seed, picture = values["t"], values["seed"], values["picture"]
     if not 8 <= size <= 512:
         raise UserError("Size must be a whole number between 8 and 512; you gave {value}.", value=size)
-    made, used = schedule_of(asked)
+    made, used = schedule_of(values)
     level = made.level(t)
     x0 = chosen_picture(image, picture, size)
     eps = noise_of(seed)(x0.shape)
@@ -166,7 +147,7 @@ def questions(engine: Callable) -> list[Callable]:
 
 def build(page) -> None:
     """The tab, inside `gr.Tab`."""
-    start = {name: DEFAULTS[name].default for name in ("schedule", "T", "t", "seed")}
+    start = {name: page.start(name) for name in ("schedule", "T", "t", "seed")}
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
             first = picture_of(None, FIRST, start["seed"], SIZE)
@@ -207,7 +188,8 @@ def build(page) -> None:
     # a knob two schedules share need not suit both: a schedule chosen by hand starts from its own values
     schedule.input(_own_values, schedule, list(knobs.values()), **quiet)
     schedule.change(_own_knobs, schedule, list(knobs.values()), **quiet)
-    endpoint(noise_endpoint, "noise")
+    settings = ("image", "picture", "schedule", "T", "t", "seed", "size", "chain", "zero_terminal_snr", *KNOBS)
+    endpoint(noise_endpoint, "noise", settings=settings)
 
 
 def _knob(name: str, method: str):

@@ -14,7 +14,7 @@ from playground.page.parts.sampler import named
 from playground.page.translations import _
 from playground.page.widgets.curves import curves
 from playground.runs.assay import Assay, assays
-from playground.runs.settings import DEFAULTS, check
+from playground.runs.settings import check
 from playground.schedules import SCHEDULES
 from playground.theory.objective import VARIANCES
 
@@ -28,7 +28,7 @@ def build(page) -> None:
     """The tab, inside `gr.Tab`."""
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
-            schedule = SCHEDULES[DEFAULTS["schedule"].default].make(DEFAULTS["T"].default)
+            schedule = SCHEDULES[page.start("schedule")].make(page.start("T"))
             chart = curves(Assay(schedule).value(), "objective-curves")
         with gr.Column(elem_classes="lab-controls"):
             upload = safe_image(label=_("Your picture, or the bundled ones"), elem_id="objective-upload")
@@ -53,25 +53,21 @@ def build(page) -> None:
 
     run = go.click(errors_shown(measure), inputs, chart, concurrency_limit=64, concurrency_id="runs", **QUIET)
     stop.click(None, None, None, cancels=[run], api_visibility="private")
-    endpoint(endpoint_of(page), "objective")
+    settings = ("image", "seed", "variance", "checkpoint")
+    endpoint(endpoint_of(page), "objective", settings=settings, defaults={"variance": VARIANCES[0]})
 
 
 def endpoint_of(page):
     """What `/objective` does on this page."""
 
-    def objective(
-        image: Image.Image | None = None,
-        seed: int | None = None,
-        variance: str = VARIANCES[0],
-        checkpoint: str | None = None,
-    ) -> dict:
+    def objective(values: dict, image: Image.Image | None = None) -> dict:
         """Take the variational bound of a model apart, on `image` or on the bundled pictures.
 
         Returns JSON: L_T, L_0 and "steps" (L_{t-1} for t = 0 to T) in bits per dimension, their "total", the mean
         squared "errors" of x0, eps, v and score at some forty t, the weight lambda_t that L_simple drops, the two
         coefficients of the posterior mean, and both variances. `variance` of the model's step is beta_tilde or beta.
         """
-        *_early, assay = assays(page.engine(checkpoint), image, seed, variance)
+        *_early, assay = assays(page.engine(values["checkpoint"]), image, values["seed"], values["variance"])
         return assay.report() | {"note": NOTE}
 
     return objective

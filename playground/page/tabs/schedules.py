@@ -33,7 +33,7 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_li
 
 def build(page) -> None:
     """The tab, inside `gr.Tab`."""
-    start = {name: DEFAULTS[name].default for name in ("schedules", "T", "zero_terminal_snr", "points", "seed")}
+    start = {name: page.start(name) for name in ("schedules", "T", "zero_terminal_snr", "points", "seed")}
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
             first = chosen(start["schedules"], start["T"], start["zero_terminal_snr"], start["points"])
@@ -78,7 +78,9 @@ def build(page) -> None:
     )  # fmt: skip
     upload.upload(lambda: None, None, named, **QUIET)
     named.input(lambda: None, None, upload, **QUIET)
-    endpoint(curves_endpoint, "schedule_curves")
+    settings = ("schedules", "T", "t", "points", "zero_terminal_snr", "seed", "picture", "image", "view")
+    more = {"settings": (*settings, "knobs", "dark"), "defaults": {"view": "alpha_bar"}}
+    endpoint(curves_endpoint, "schedule_curves", **more)
 
 
 # ------------------------------------------------------------------------------------ what is shown
@@ -121,15 +123,8 @@ def strip_picture(name: str | None, image: Image.Image | None, seed: int) -> dic
 
 
 def curves_endpoint(
-    schedules: list,
-    T: int,
-    t: int,
-    points: str,
-    zero_terminal_snr: bool,
-    seed: int,
-    picture: str,
+    values: dict,
     image: Image.Image | None = None,
-    view: str = "alpha_bar",
     knobs: dict = {},  # noqa: B006 (never changed; the endpoint's default must be plain JSON)
     dark: bool = False,
 ) -> tuple[list, dict]:
@@ -139,6 +134,8 @@ def curves_endpoint(
     used, "figure" (a Plotly figure of `view`: alpha_bar, signal_rate, log_snr, beta or weight) and "numbers"
     (what is left of the picture at t and at T). `knobs` is {schedule: {knob: value}}; a t beyond T counts as T.
     """
+    schedules, T, t, points, seed = (values[name] for name in ("schedules", "T", "t", "points", "seed"))
+    zero_terminal_snr, picture, view = (values[name] for name in ("zero_terminal_snr", "picture", "view"))
     view = view or "alpha_bar"
     if view not in SCHEDULE_VIEWS:
         raise UserError("View must be one of: {choices}.", choices=", ".join(SCHEDULE_VIEWS))

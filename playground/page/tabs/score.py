@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw
 from playground.errors import UserError
 from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
-from playground.page.parts.sampler import sampler_controls, with_knobs
+from playground.page.parts.sampler import KNOBS, sampler_controls
 from playground.page.translations import _
 from playground.page.widgets.field import field
 from playground.runs.forward import FIRST, chosen_picture, schedule_of
-from playground.runs.settings import DEFAULTS, check, knobs_of
+from playground.runs.settings import check, knobs_of
 from playground.runs.wire import field_value
 from playground.samplers import SAMPLERS
 from playground.samplers.noise import noise_of
@@ -48,7 +48,7 @@ def build(page) -> None:
     """The tab, inside `gr.Tab`."""
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
-            view = field(view_of({}, NO_DRAWING), elem_id="score-field")
+            view = field(view_of({"schedule": page.start("schedule")}, NO_DRAWING), elem_id="score-field")
         with gr.Column(elem_classes="lab-controls"):
             shapes = [(title, name) for name, title in TITLES.items()]
             made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=shapes)}
@@ -58,7 +58,7 @@ def build(page) -> None:
                 made |= {name: control(name, TAB) for name in ("particles", "spacing")}
                 titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
                 made["schedule"] = control("schedule", TAB, choices=titles)
-                bends = {name: control(name, TAB, **_bend(name, DEFAULTS["schedule"].default)) for name in BENDS}
+                bends = {name: control(name, TAB, **_bend(name, page.start("schedule"))) for name in BENDS}
                 made |= bends | {name: control(name, TAB) for name in ("zero_terminal_snr", "T")}
             made["picture"] = control("picture", TAB, value=FIRST, visible=False)  # the Noise tab's, at the same t
     drawing = gr.State(NO_DRAWING)
@@ -81,7 +81,9 @@ def build(page) -> None:
         lambda name: [gr.update(visible=_bend(knob, name)["visible"]) for knob in BENDS],
         made["schedule"], list(bends.values()), **QUIET,
     )  # fmt: skip
-    endpoint(with_knobs(score_endpoint), "score")
+    asked = ("dataset", "drawing", "x", "y", "t", "schedule", "T", "zero_terminal_snr")
+    run = ("sampler", "steps", "spacing", "seed", "particles", *KNOBS, "points")
+    endpoint(score_endpoint, "score", settings=asked + run)
 
 
 def _bend(name: str, schedule: str) -> dict:
@@ -114,30 +116,15 @@ def computed(values: Mapping, drawn: list) -> tuple[Cloud, NoiseSchedule, Trace 
     return points, schedule, trace(points, schedule, knobs=knobs, **asked), used | told | knobs
 
 
-def score_endpoint(
-    dataset: str = DEFAULTS["dataset"].default,
-    drawing: list = None,
-    x: float = 0.9,
-    y: float = 1.3,
-    t: int = DEFAULTS["t"].default,
-    schedule: str = DEFAULTS["schedule"].default,
-    T: int = DEFAULTS["T"].default,
-    zero_terminal_snr: bool = False,
-    sampler: str = DEFAULTS["sampler"].default,
-    steps: int = DEFAULTS["steps"].default,
-    spacing: str = DEFAULTS["spacing"].default,
-    seed: int = DEFAULTS["seed"].default,
-    particles: int = DEFAULTS["particles"].default,
-    **knobs,
-):
+def score_endpoint(values: dict, drawing: list = None, x: float = 0.9, y: float = 1.3):
     """Particles from noise to a point cloud by a sampler with the exact score; the score at (x, y) and level t.
 
     `dataset` is moons, spiral, rings, grid or draw, and then `drawing` the points: pairs of numbers. Returns a
     picture of q_t with the particles as they pass t, and as JSON the settings, log_density, score, eps and x0
     at (x, y), where the particles end, the t of every frame and the evaluations of one particle.
     """
-    asked = {name: value for name, value in locals().items() if name in DEFAULTS} | knobs
-    points, made, run, used = computed(asked, drawing or [])
+    points, made, run, used = computed(values, drawing or [])
+    t = values["t"]
     if run is None:
         raise UserError("Please give points to draw, such as [[0, 1], [1, 0]].")
     level = made.level(t)
@@ -150,7 +137,8 @@ def score_endpoint(
     told["ends"] = [[round(v, 5) for v in pair] for pair in run.paths[-1].tolist()]
     told |= {"levels": [at.t for at in run.levels], "evaluations": run.evaluations}
     passing = next(i for i, at in enumerate(run.levels) if at.t <= t)
-    return [(f"score_{dataset}_t-{t}_seed-{seed}.png", picture_of(points, level, run.paths[passing]))], told
+    name = f"score_{used['dataset']}_t-{t}_seed-{used['seed']}.png"
+    return [(name, picture_of(points, level, run.paths[passing]))], told
 
 
 def picture_of(points: Cloud, level: Level, particles: torch.Tensor, size: int = 384) -> Image.Image:

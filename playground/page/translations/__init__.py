@@ -1,7 +1,7 @@
 """Every visible word of the page, in gettext's style: the English text is the key.
 
-``from playground.words import _`` and ``gr.Button(_("New seed"))``: the browser shows zh-TW.json's entry where
-its language asks for it, and the English key itself otherwise. So a further language is one file beside it.
+``from playground.page.translations import _`` and ``gr.Button(_("New seed"))``: the browser shows zh-TW.json's entry
+where its language asks for it, and the English key itself otherwise. So a further language is one file beside it.
 
 Rules for a key given to `_`: a literal string (a test collects them all) without braces, for the page finds the
 end of a key by its first "}"; dots are fine, whole keys are looked up before paths. Sentences with {placeholders}
@@ -29,6 +29,11 @@ def _(text: str) -> I18nData:
     if "}" in text or "{" in text:
         raise ValueError(f"A key of the page's words may have no braces: {text!r}")
     return I18nData(text)
+
+
+def english(label: I18nData | str) -> str:
+    """The English text of a label, as `_` was given it."""
+    return label.key if isinstance(label, I18nData) else label
 
 
 def i18n() -> gr.I18n:

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import gradio as gr
-from gradio.context import Context
 
 from playground.errors import UserError
-from playground.page.controls import registered
-from playground.page.translations import say
+from playground.page.controls import QUIET, building
+from playground.page.translations import english, say
 from playground.page.widgets import widget
 from playground.runs.settings import DEFAULTS, TABS, from_query
 
 MAX_QUERY = 8000  # characters; a longer one is no link of ours
 
 
-def link(elem_id: str = "link") -> gr.HTML:
+def link(demo: gr.Blocks, tabs: Mapping[str, gr.Tab], elem_id: str = "link") -> gr.HTML:
     """The bar with Copy link, Reset and the list of keys, and all the wiring of the page's controls.
 
     Controls of one name follow each other, in tabs that nobody has opened yet as well. The address follows
@@ -27,22 +26,22 @@ def link(elem_id: str = "link") -> gr.HTML:
     falls back with a line that says so. `hide=eta,spacing` and `lock=seed` take names of settings (`hide`
     also of tabs); "Show all controls", or `reveal` in the address, brings them back.
     """
-    demo = Context.root_block
-    controls = list(registered(demo))
-    page = {
+    page = building()
+    controls = list(page.controls)
+    about = {
         "table": list(DEFAULTS),
         "controls": [{"tab": tab, "name": name, "value": component.value} for tab, name, component in controls],
-        "defaults": {name: row.default for name, row in DEFAULTS.items()},
-        "tabs": {name: getattr(tab.label, "key", tab.label) for name, tab in _tabs_of(demo)},
+        "defaults": {name: row.default for name, row in page.table.items()},
+        "tabs": {name: english(tab.label) for name, tab in tabs.items()},
     }
-    bar = widget("link", elem_id=elem_id, events=("follow",), page=page)
-    quiet = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    bar = widget("link", elem_id=elem_id, events=("follow",), page=about)
+    quiet = QUIET | {"queue": False}
     for index, (_tab, name, component) in enumerate(controls):
         others = [other for _t, same, other in controls if same == name and other is not component]
         component.change(None, component, others, js=_told(index, len(others)), **quiet)
     outputs = [component for _tab, _name, component in controls]
     bar.follow(None, None, outputs, js="() => Lab.settings.take()", **quiet)
-    for name, tab in _tabs_of(demo):
+    for name, tab in tabs.items():
         tab.select(None, None, None, js=f"() => {{ Lab.settings.tab({name!r}); }}", **quiet)
     demo.load(read, None, bar, **quiet)
     return bar
@@ -56,10 +55,6 @@ def _told(index: int, others: int) -> str:
     one = f"(got ? {{__type__: 'update', value: got.value}} : {skip})"
     result = one if others == 1 else f"Array({others}).fill({one})"
     return f"(value) => {{ const got = Lab.settings.changed({index}, value); return {result}; }}"
-
-
-def _tabs_of(demo: gr.Blocks) -> list[tuple[str, gr.Tab]]:
-    return [(block.id, block) for block in demo.blocks.values() if isinstance(block, gr.Tab) and block.id in TABS]
 
 
 def read(request: gr.Request) -> dict:
