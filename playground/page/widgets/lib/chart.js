@@ -32,12 +32,12 @@ export function chart(host, options) {
   let y = options.y;
   let ticks = { x: xTicks, y: yTicks };
   const drawn = new Map(); // name → how to draw it again
-  const svg = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lab-chart", role: "img", "aria-label": label });
-  host.replaceChildren(svg);
-  const axes = svg("g", { class: "axes", "aria-hidden": "true" }, svg);
-  const plot = svg("g", { class: "plot" }, svg);
-  const cursor = svg("line", { class: "cursor", y1: m.t, y2: height - m.b, visibility: "hidden" }, svg);
-  const dots = svg("g", { class: "dots" }, svg);
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lab-chart", role: "img", "aria-label": label });
+  host.replaceChildren(root);
+  const axes = svg("g", { class: "axes", "aria-hidden": "true" }, root);
+  const plot = svg("g", { class: "plot" }, root);
+  const cursor = svg("line", { class: "cursor", y1: m.t, y2: height - m.b, visibility: "hidden" }, root);
+  const dots = svg("g", { class: "dots" }, root);
   const px = (value) => m.l + ((value - x[0]) / (x[1] - x[0])) * (width - m.l - m.r);
   const py = (value) => height - m.b - ((value - y[0]) / (y[1] - y[0])) * (height - m.t - m.b);
   const inside = (value) => clamp(py(value), m.t - 1, height - m.b + 1);
@@ -56,7 +56,7 @@ export function chart(host, options) {
     }
   }
   const api = {
-    svg, px, py,
+    svg: root, px, py,
     line(name, xs, ys, { dash = "", className = "a" } = {}) {
       drawn.set(name, () => api.line(name, xs, ys, { dash, className }));
       let path = plot.querySelector(`[data-name="${name}"]`);
@@ -104,19 +104,19 @@ export function chart(host, options) {
     },
     onDrag(fn) {
       const at = (event) => {
-        const box = svg.getBoundingClientRect();
+        const box = root.getBoundingClientRect();
         const unit = ((event.clientX - box.left) / box.width) * width;
         return clamp(x[0] + ((unit - m.l) / (width - m.l - m.r)) * (x[1] - x[0]), x[0], x[1]);
       };
-      svg.classList.add("draggable");
-      svg.style.touchAction = "pan-y";
-      svg.addEventListener("pointerdown", (event) => {
+      root.classList.add("draggable");
+      root.style.touchAction = "pan-y";
+      root.addEventListener("pointerdown", (event) => {
         if (event.button) return;
-        svg.setPointerCapture(event.pointerId);
+        root.setPointerCapture(event.pointerId);
         fn(at(event));
       });
-      svg.addEventListener("pointermove", (event) => {
-        if (svg.hasPointerCapture(event.pointerId)) fn(at(event));
+      root.addEventListener("pointermove", (event) => {
+        if (root.hasPointerCapture(event.pointerId)) fn(at(event));
       });
     },
   };
@@ -126,7 +126,7 @@ export function chart(host, options) {
       const now = Math.round(host.clientWidth);
       if (!now || now === width) return;
       width = now;
-      svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      root.setAttribute("viewBox", `0 0 ${width} ${height}`);
       api.domain({});
     }).observe(host);
   }
