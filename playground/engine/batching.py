@@ -16,15 +16,10 @@ from collections.abc import Sequence
 import torch
 
 from playground.engine.jobs import Job
-from playground.engine.tasks import (
-    Request,
-    Run,
-    Task,
-    answers,
-    begin,
-)
+from playground.engine.tasks import Request, Run, Task, answers, begin
 from playground.engine.turns import Turns
 from playground.errors import UserError
+from playground.models import Model
 from playground.models.denoiser import UNetDenoiser
 from playground.models.devices import choose_device, threads
 from playground.predictions import Prediction
@@ -53,7 +48,7 @@ class Engine:
 
     def __init__(
         self,
-        checkpoint,
+        checkpoint: Model,
         device: str | None = None,
         max_batch: int = 32,
         max_live: int = MAX_LIVE,

@@ -5,27 +5,26 @@ from __future__ import annotations
 import pickle
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from playground.checkpoints import Checkpoint
 from playground.errors import UserError
 from playground.models.conditioning import Condition
 from playground.models.denoiser import NOTHING
 from playground.predictions import q_sample
 from playground.samplers import SAMPLERS, Noise, count_evaluations
 from playground.samplers.noise import noise_of
-from playground.schedules import (
-    Level,
-    NoiseSchedule,
-    on_clock,
-    spaced,
-)
+from playground.schedules import Level, NoiseSchedule, on_clock, spaced
 
-if TYPE_CHECKING:
-    from playground.engine.batching import Engine
+
+class Drawable(Protocol):
+    """What a job must know of a model: an engine and a checkpoint both are one."""
+
+    schedule: NoiseSchedule
+    channels: int
+    size: int
 
 
 @dataclass
@@ -60,7 +59,7 @@ def started(name: str, x: Tensor, levels: Sequence[Level], noise: Noise, knobs: 
 
 
 def job_for(
-    engine: Engine | Checkpoint,
+    model: Drawable,
     sampler: str = "ddim",
     steps: int = 20,
     seed: int = 0,
@@ -73,7 +72,7 @@ def job_for(
     noise: Noise | None = None,
     **knobs: object,
 ) -> Job:
-    """One picture from plain settings, for the size and the schedule of an engine or a checkpoint.
+    """One picture from plain settings, for the size and the schedule of a model: an engine or a checkpoint.
 
     The first draw of the seed is the starting noise, the same for every sampler. With `start`, a picture
     (C, H, W) or (1, C, H, W) in [−1, 1], only the last round(strength · steps) steps are run, from it noised
@@ -94,16 +93,16 @@ def job_for(
             raise UserError("The sampler {sampler} has no setting called {name}.", sampler=sampler, name=name)
     given = {name: known[name].checked(value) for name, value in given.items()}
 
-    levels = spaced(schedule or engine.schedule, steps, spacing)
+    levels = spaced(schedule or model.schedule, steps, spacing)
     noise = noise or noise_of(seed)
-    x = noise((1, engine.channels, engine.size, engine.size))
+    x = noise((1, model.channels, model.size, model.size))
     if start is not None:
         if not 0 <= strength <= 1:
             raise UserError("Strength must be between 0 and 1; you gave {value}.", value=strength)
         levels = levels[len(levels) - 1 - round(strength * (len(levels) - 1)) :]
         x = q_sample(start.reshape(x.shape).double(), levels[0], x)
     if schedule is not None:
-        levels = on_clock(levels, engine.schedule)
+        levels = on_clock(levels, model.schedule)
     questions = count_evaluations(sampler, levels, **given)
     recipe = (sampler, x, levels, noise, given)
     return Job(started(*recipe), condition, guidance_scale, steps_hint=questions, recipe=recipe)

@@ -10,17 +10,16 @@ from playground.checkpoints import load, written
 from playground.engine import zerogpu
 from playground.engine.batching import SMALL, Engine
 from playground.engine.jobs import job_for
+from playground.engine.tasks import Runner
 from playground.errors import UserError
 from playground.models.devices import choose_device
 
-# ------------------------------------------------------------------ one engine for all
-
-_engines: dict[tuple[str, str], tuple[Engine, int]] = {}  # each with the time at which its weights were written
+_engines: dict[tuple[str, str], tuple[Runner, int]] = {}  # each with the time at which its weights were written
 _loading = threading.Lock()
 GRACE = 10  # seconds in which who has just been given an engine begins a run
 
 
-def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
+def get_engine(name: str = "emoji-32", device: str = "auto") -> Runner:
     """The process's one engine for a checkpoint on a device. Weights that a training has written anew are read anew;
     runs that have begun end with those they began with.
 
@@ -44,7 +43,7 @@ def get_engine(name: str = "emoji-32", device: str = "auto") -> Engine:
         return fresh
 
 
-def _open(name: str, device: str) -> Engine:
+def _open(name: str, device: str) -> Runner:
     since = written(name)
     checkpoint = load(name)
     rows = max(2, min(32, 32 * SMALL**2 // checkpoint.size**2))  # a guided picture takes two
@@ -55,7 +54,7 @@ def _open(name: str, device: str) -> Engine:
     return engine
 
 
-def _retire(engine: Engine) -> None:
+def _retire(engine: Runner) -> None:
     time.sleep(GRACE)
     while engine.stats()["live"]:
         time.sleep(1)

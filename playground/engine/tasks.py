@@ -6,20 +6,17 @@ import math
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from playground.engine.jobs import Job
 from playground.errors import UserError
-from playground.models.denoiser import (
-    UNetDenoiser,
-    clipped,
-    evaluations,
-    guided,
-)
+from playground.models import Model, Space
+from playground.models.denoiser import UNetDenoiser, clipped, evaluations, guided
 from playground.predictions import Prediction
-from playground.schedules import Level
+from playground.schedules import Level, NoiseSchedule
 
 UNREAD = 64  # steps a reader may lag behind before its run waits for it
 
@@ -29,12 +26,40 @@ class Step:
     """One question of one picture's sampler, with the answer that it got."""
 
     job: int  # which of the request's pictures
-    index: int  # 0, 1, …: the how-manieth question of that picture
+    index: int  # of the question among those of its picture, from 0
     steps_hint: int | None
     level: Level
     x: Tensor  # (C, H, W)
     prediction: Prediction  # x0 and eps (C, H, W)
     final: Tensor | None  # (C, H, W), the finished picture, with its last step only
+
+
+class Runner(Protocol):
+    """What runs jobs with one model: an engine of this machine, or one that borrows a GPU for each run."""
+
+    checkpoint: Model
+    schedule: NoiseSchedule
+    space: Space
+    size: int
+    picture_size: int
+    channels: int
+
+    @property
+    def device(self) -> object:
+        """Where the network is; `str` of it is for the badge."""
+
+    @property
+    def people(self) -> int:
+        """How many people have runs in work."""
+
+    def run(self, jobs: Sequence[Job], who: object = None) -> Iterator[Step]:
+        """Starts the jobs, and returns their steps as they come; requests of the same `who` share turns."""
+
+    def stats(self) -> dict:
+        """What the badge and the benchmarks show."""
+
+    def close(self) -> None:
+        """Ends all runs."""
 
 
 @dataclass(eq=False)

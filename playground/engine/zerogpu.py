@@ -20,7 +20,7 @@ import torch
 
 from playground.checkpoints import load
 from playground.engine.jobs import Job
-from playground.engine.tasks import Step, run_direct
+from playground.engine.tasks import Runner, Step, run_direct
 from playground.errors import UserError
 from playground.models.denoiser import UNetDenoiser
 from playground.predictions import Prediction
@@ -51,8 +51,8 @@ def _denoiser(name: str) -> UNetDenoiser:
 
 
 def _steps(name: str, seconds: int, jobs: bytes) -> Iterator[list[tuple] | str]:
-    """The steps of each round, packed; or, at the end, the sentence of a UserError, which would lose its words on
-    the way. A sync generator, as `spaces.GPU` asks for."""
+    """The steps of each round, packed. If a UserError is raised, its message is yielded last as a string: the
+    exception itself does not survive pickling. A sync generator, as `spaces.GPU` asks for."""
     torch.set_num_threads(1)  # a forked process must not use the OpenMP threads of its parent; the GPU does the work
     try:
         for steps in run_direct(_denoiser(name), pickle.loads(jobs)):
@@ -86,15 +86,19 @@ lent = _lend(_steps) if present() else _steps
 class Borrowing:
     """An engine whose runs borrow a GPU. What can't travel to the other process runs on the engine at home."""
 
-    def __init__(self, home, name: str) -> None:
-        self.home, self.name = home, name
+    device = "cuda (ZeroGPU)"
 
-    def __getattr__(self, attribute: str):
-        return getattr(self.home, attribute)
+    def __init__(self, home: Runner, name: str) -> None:
+        self.home, self.name, self.checkpoint = home, name, home.checkpoint
+        self.schedule, self.space, self.channels = home.schedule, home.space, home.channels
+        self.size, self.picture_size = home.size, home.picture_size
 
     @property
-    def device(self) -> str:
-        return "cuda (ZeroGPU)"
+    def people(self) -> int:
+        return self.home.people
+
+    def close(self) -> None:
+        self.home.close()
 
     def stats(self) -> dict:
         return self.home.stats() | {"device": self.device}

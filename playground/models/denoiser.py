@@ -15,6 +15,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from playground.models import Model
 from playground.models.conditioning import Condition
 from playground.models.runtimes import Runtime, best, eager
 from playground.predictions import Prediction, clip, guide
@@ -43,11 +44,11 @@ class UNetDenoiser:
     A self-conditioned net is asked with its own x̂0 of the step before stacked on x's channels, (B, 2C, H, W).
 
     Args:
-        checkpoint: has `.model`, `.encode(conditions)` and `.prediction_kind`.
+        checkpoint: the net and what it was trained to say.
         runtime: what runs the network; by default plain PyTorch, on the device where the weights are.
     """
 
-    def __init__(self, checkpoint, runtime: Runtime | None = None) -> None:
+    def __init__(self, checkpoint: Model, runtime: Runtime | None = None) -> None:
         self.checkpoint = checkpoint
         self.runtime = runtime or eager(checkpoint.model)
         # A condition is the same for all steps of a run: its vector is made once.

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import gradio as gr
 
 from playground import images
-from playground.engine import Engine
+from playground.engine import Runner
 from playground.errors import UserError
 from playground.page.translations import _, say
+from playground.page.undocumented import Upload
 from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting
 
@@ -40,7 +41,7 @@ class Page:
     """
 
     table: Mapping[str, Setting] = field(default_factory=lambda: DEFAULTS)
-    opened: Callable[[object, object], Engine] = engine_for
+    opened: Callable[[object, object], Runner] = engine_for
     controls: list[tuple[str, str, gr.components.Component]] = field(default_factory=list)  # (tab, setting, component)
 
     def __enter__(self) -> Page:
@@ -54,7 +55,7 @@ class Page:
         """What setting `name` is before anybody has changed it."""
         return self.table[name].default
 
-    def engine(self, checkpoint: object = None) -> Engine:
+    def engine(self, checkpoint: object = None) -> Runner:
         """The engine for a checkpoint, on the page's device. Raises UserError."""
         return self.opened(self.start("checkpoint") if checkpoint is None else checkpoint, self.start("device"))
 
@@ -102,17 +103,13 @@ def _component(row: Setting, as_: type | None, chosen: bool) -> tuple[type, dict
     return as_ or gr.Textbox, {"value": row.default, "max_length": int(row.high)}
 
 
-class SafeImage(gr.Image):
-    """A `gr.Image` whose upload goes through `images.open_picture`. (A class, for Gradio copies a component by it.)"""
+class SafeImage(Upload):
+    """An upload that goes through `images.open_picture`. Gradio makes copies of a component from its class, so this
+    can't be a function that changes one."""
 
-    def get_block_name(self) -> str:
-        return "image"
-
-    def preprocess(self, payload):
-        if payload is None or not payload.path:
-            return None
+    def read(self, path):
         try:
-            return images.open_picture(payload.path)
+            return images.open_picture(path)
         except UserError as error:
             raise _shown(error) from error
 

@@ -17,15 +17,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
-from gradio import processing_utils
-from gradio.components.api_component import Api
-from gradio.data_classes import FileData
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from playground import images
 from playground.errors import UserError
 from playground.page.controls import building, errors_shown
+from playground.page.undocumented import RawValue, file_schema, kept_file, sent_file
 from playground.runs.settings import Setting, check, shorten
 
 LIMIT = 64  # endpoint calls at once; the engine's queue decides from there
@@ -36,18 +33,6 @@ TYPES = {  # what a plain parameter may be: its name in JSON schemas and in sent
     bool: ("boolean", "true or false"), int: ("integer", "a whole number"), float: ("number", "a number"),
     str: ("string", "text"), list: ("array", "a list"), dict: ("object", "an object"),
 }  # fmt: skip
-
-
-class Parameter(Api):
-    """One raw JSON value. A picture comes as a file; addresses are not fetched on the caller's behalf."""
-
-    def get_block_name(self) -> str:
-        return "api"
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path):
-        if str(url_or_file_path).lower().startswith(("http:", "https:")):
-            raise gr.Error("Please send the picture itself, not its address.", print_exception=False)
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
 
 
 def endpoint(
@@ -101,7 +86,7 @@ def endpoint(
     call.__signature__ = inspect.Signature(optional)
     call.__name__ = api_name
     with gr.Column(visible=False):
-        inputs = [Parameter(default, schema, name) for name, (_take, schema, default) in rules.items()]
+        inputs = [RawValue(default, schema, name) for name, (_take, schema, default) in rules.items()]
         outputs = [gr.File(file_count="multiple", label="pictures"), gr.JSON(label="settings")]
         gr.Button(api_name).click(
             errors_shown(call),
@@ -121,7 +106,7 @@ Rule = tuple[Callable[[object], object], dict, object]  # raw value → argument
 def _rule(name: str, hint: object, default: object) -> Rule:
     given = None if default is inspect.Parameter.empty else default
     if hint is Image.Image or Image.Image in getattr(hint, "__args__", ()):
-        return functools.partial(_picture, name), FileData.model_json_schema(), None
+        return functools.partial(_picture, name), file_schema(), None
     kind = next((kind for kind in TYPES if hint is kind or isinstance(given, kind)), None)
     if kind is None or default is inspect.Parameter.empty:
         raise TypeError(f"Parameter {name} of an endpoint needs a plain type and a default.")
@@ -147,12 +132,12 @@ def _setting_rule(row: Setting, given: object, left_open: bool) -> Rule:
 def _picture(name: str, value: object) -> Image.Image | None:
     if value is None:
         return None
-    meta = value.get("meta") if isinstance(value, Mapping) else None
-    if not isinstance(meta, Mapping) or meta.get("_type") != "gradio.FileData":  # then Gradio has checked its path
+    path = sent_file(value)
+    if path is None:
         raise UserError("{name} must be a file, as gradio_client's handle_file(path) sends it.", name=name)
-    if not os.path.isfile(str(value.get("path", ""))):
+    if not os.path.isfile(path):
         raise UserError("The file for {name} has not arrived.", name=name)
-    return images.open_picture(value["path"])
+    return images.open_picture(path)
 
 
 def _plain(name: str, kind: type, default: object, value: object) -> object:
@@ -178,7 +163,7 @@ def _plain(name: str, kind: type, default: object, value: object) -> object:
 
 
 def _file(k: int, picture: object) -> str:
-    """The path of one result as a PNG in Gradio's cache: an unguessable folder, swept by `delete_cache`."""
+    """The path of one result as a PNG."""
     file_name, picture = picture if isinstance(picture, tuple) else (f"picture-{k}.png", picture)
     data = picture if isinstance(picture, bytes) else images.to_png(picture)
-    return processing_utils.save_bytes_to_cache(data, file_name, get_upload_folder())
+    return kept_file(data, file_name)

@@ -1,10 +1,41 @@
-"""What it costs Gradio to begin a session: one for every page that somebody opens."""
+"""Everything that the page takes of Gradio in Python behind its documented interface, and nothing else.
+
+It was written for Gradio `WRITTEN_FOR`. `TAKEN` names each thing and what it is for; a test looks for all of them, so
+that a release which moved one is met there first and not in a reader's browser.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 
-from gradio import state_holder
+import gradio as gr
+from gradio import processing_utils, state_holder
+from gradio.components.api_component import Api
+from gradio.context import LocalContext
+from gradio.data_classes import FileData
+from gradio.i18n import I18nData
+from gradio.utils import get_upload_folder
+
+WRITTEN_FOR = "6.31"
+TAKEN = {
+    "gradio.state_holder.SessionState": "sessions without a copy of every block's configuration",
+    "gradio.state_holder.SessionState._update_config": "sessions without a copy of every block's configuration",
+    "gradio.state_holder.SessionState._update_value_in_config": "sessions without a copy of every configuration",
+    "gradio.context.LocalContext.request": "sentences in the language of whoever asked, from inside any event",
+    "gradio.i18n.I18nData": "the English text behind a label, for the page's own bar",
+    "gradio.components.api_component.Api": "endpoints that take raw JSON and say what is wrong with it",
+    "gradio.components.api_component.Api.async_move_resource_to_block_cache": "addresses that are not fetched",
+    "gradio.components.api_component.Api.get_block_name": "endpoints that take raw JSON and say what is wrong with it",
+    "gradio.data_classes.FileData.model_json_schema": "endpoints that take pictures as files",
+    "gradio.utils.get_upload_folder": "finished pictures as files that Gradio sweeps away with the uploads",
+    "gradio.processing_utils.save_bytes_to_cache": "finished pictures as files that Gradio sweeps away",
+    "gradio.components.Image.get_block_name": "uploads that are read by this project and not by Gradio",
+    "gradio.components.Image.preprocess": "uploads that are read by this project and not by Gradio",
+}
+ASSETS = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
 
 
 class Session(state_holder.SessionState):
@@ -28,3 +59,78 @@ class Session(state_holder.SessionState):
 def light_sessions() -> None:
     """From now on Gradio's sessions are such ones."""
     state_holder.SessionState = Session
+
+
+def request_in_hand() -> gr.Request | None:
+    """The request of the event that is running in this thread or task, or None outside of one.
+
+    The documented way is a parameter of every event's function, however deep below it the sentence is made.
+    """
+    return LocalContext.request.get(None)
+
+
+def english(label: I18nData | str) -> str:
+    """The text that a label was made from, before the browser translates it."""
+    return label.key if isinstance(label, I18nData) else label
+
+
+class RawValue(Api):
+    """One raw JSON value of an endpoint. A picture comes as a file; an address is refused and never fetched.
+
+    `gr.api`, the documented way, leaves files to the caller and calls a missing value an error.
+    """
+
+    def get_block_name(self) -> str:
+        return "api"
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path):
+        if str(url_or_file_path).lower().startswith(("http:", "https:")):
+            raise gr.Error("Please send the picture itself, not its address.", print_exception=False)
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+
+def file_schema() -> dict:
+    """The JSON schema of a file that is sent to an endpoint."""
+    return FileData.model_json_schema()
+
+
+def sent_file(value: object) -> str | None:
+    """The path of a file that was sent to an endpoint, which may have been swept away; None for any other value.
+
+    Gradio checks the paths of what carries this mark, and of nothing else.
+    """
+    meta = value.get("meta") if isinstance(value, Mapping) else None
+    if not isinstance(meta, Mapping) or meta.get("_type") != "gradio.FileData":
+        return None
+    return str(value.get("path", ""))
+
+
+def kept_file(data: bytes, name: str) -> str:
+    """The path of a file in Gradio's cache: in a folder nobody can guess, swept by `delete_cache` like an upload.
+
+    Gradio would copy a file from a folder of our own there; that one would stay.
+    """
+    return processing_utils.save_bytes_to_cache(data, name, get_upload_folder())
+
+
+class Upload(gr.Image):
+    """A picture input whose function gets what `read` makes of the file, before Gradio has opened it.
+
+    With ``type="filepath"``, the documented way, Gradio opens the file first, and says what is wrong in its own words.
+    """
+
+    def get_block_name(self) -> str:
+        return "image"
+
+    def preprocess(self, payload):
+        return None if payload is None or not payload.path else self.read(payload.path)
+
+    def read(self, path: str | os.PathLike):
+        """The picture in a file."""
+        raise NotImplementedError
+
+
+def shipped(pattern: str) -> str:
+    """Address, relative to the page, of the asset of Gradio's own that fits `pattern`; empty where there is none."""
+    found = sorted(path.name for path in ASSETS.glob(pattern))
+    return f"./assets/{found[0]}" if found else ""

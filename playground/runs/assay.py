@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from playground.engine import Engine, Job
+from playground.engine import Job, Runner
 from playground.errors import UserError
 from playground.images import to_tensor
 from playground.images.bundled import PICTURES, picture
@@ -192,10 +192,10 @@ class Assay:
         }  # fmt: skip
 
 
-def assays(engine: Engine, image: Image.Image | None, seed: int, variance: str, who: object = None) -> Iterator[Assay]:
+def assays(engine: Runner, image: Image.Image | None, seed: int, variance: str, who: object = None) -> Iterator[Assay]:
     """Measures the engine's model on `image`, or on the bundled pictures: one Assay, yielded as it fills.
 
-    who: as in `Engine.run`. Raises UserError.
+    who: as in `Runner.run`. Raises UserError.
     """
     if variance not in VARIANCES:
         raise UserError("The variance must be one of: {choices}.", choices=", ".join(VARIANCES))

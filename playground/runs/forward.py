@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from playground.engine import Job
+from playground.engine import Job, Runner
 from playground.errors import UserError
 from playground.images import to_tensor
 from playground.images.bundled import PICTURES, picture
@@ -25,9 +24,6 @@ from playground.schedules import (
     on_clock,
     zero_terminal_snr,
 )
-
-if TYPE_CHECKING:
-    from playground.engine import Engine
 
 FIRST = next(iter(PICTURES))
 
@@ -102,7 +98,7 @@ def _glance(x: Tensor, level: Level) -> Generator[tuple[Tensor, Level], Predicti
     return prediction.x0
 
 
-def seen(engine: Engine, image: Image.Image, schedule: NoiseSchedule, t: int, seed: int) -> dict[str, Tensor]:
+def seen(engine: Runner, image: Image.Image, schedule: NoiseSchedule, t: int, seed: int) -> dict[str, Tensor]:
     """One look of a network at `image`, resized for it and noised to t.
 
     "x" is what it was shown, "x0_hat" what it saw, "x0" the truth, each (C, S, S). A net of latents is shown a noised

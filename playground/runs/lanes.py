@@ -9,8 +9,8 @@ from torch import Tensor
 
 from playground.checkpoints import list_checkpoints
 from playground.engine import (
-    Engine,
     Job,
+    Runner,
     get_engine,
     job_for,
 )
@@ -71,7 +71,7 @@ class Lane:
         return made | {"nfe": self.nfe, "sha256": sha256(to_pixels(self.final))}
 
 
-def engine_for(checkpoint: object = None, device: object = None) -> Engine:
+def engine_for(checkpoint: object = None, device: object = None) -> Runner:
     """The engine for a checkpoint of the project's own list. Raises UserError for any other name."""
     name = check("checkpoint", checkpoint)
     known = list_checkpoints()
@@ -81,7 +81,7 @@ def engine_for(checkpoint: object = None, device: object = None) -> Engine:
 
 
 def lane_for(
-    engine: Engine,
+    engine: Runner,
     values: Mapping[str, object],
     label: str | tuple[str, dict] = "",
     note: str = "",

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from playground.engine import Engine, Step
+from playground.engine import Runner, Step
 from playground.images import to_pixels
 from playground.runs.frames import (
     Frame,
@@ -44,7 +44,7 @@ class Line(Protocol):
 class Live:
     """A run of some lanes: iterate `messages()` for the player, or `finish()` for the pictures alone."""
 
-    def __init__(self, engine: Engine, lanes: Sequence[Lane], curve: str = "change", who: object = None) -> None:
+    def __init__(self, engine: Runner, lanes: Sequence[Lane], curve: str = "change", who: object = None) -> None:
         self.engine, self.lanes, self.curve, self.who = engine, list(lanes), curve, who
         self.steps = 0
         self.seconds = 0.0

@@ -1,15 +1,55 @@
-"""A session begins without the copy that Gradio keeps for its deep links, and works the same."""
+"""What the page takes of Gradio behind its documentation is there, and does what the page wants of it."""
+
+import ast
+import pydoc
+from pathlib import Path
 
 import gradio as gr
 import pytest
 from gradio import state_holder
 from gradio_client import Client
 
-from playground.page.undocumented import Session, light_sessions
+FILE = Path(__file__).parents[2] / "playground" / "page" / "undocumented.py"
+TOLD = {  # read and not imported: where something is missing the import fails, and says less than the tests here
+    node.targets[0].id: ast.literal_eval(node.value)
+    for node in ast.parse(FILE.read_text(encoding="utf-8")).body
+    if isinstance(node, ast.Assign) and node.targets[0].id in ("WRITTEN_FOR", "TAKEN")
+}
+
+
+def test_gradio_is_the_one_that_this_was_written_for():
+    assert gr.__version__.startswith(f"{TOLD['WRITTEN_FOR']}."), (
+        f"page/undocumented.py was written for Gradio {TOLD['WRITTEN_FOR']} and this is {gr.__version__}: see what the "
+        "tests of the page and of the browser say, then change WRITTEN_FOR."
+    )
+
+
+@pytest.mark.parametrize("address", TOLD["TAKEN"])
+def test_what_is_taken_of_gradio_is_there(address):
+    assert pydoc.locate(address) is not None, (
+        f"Gradio {gr.__version__} has no {address} any more, which the page needs for {TOLD['TAKEN'][address]}."
+    )
+
+
+def test_assets_of_gradios_are_found_by_their_pattern():
+    from playground.page.undocumented import shipped
+
+    assert shipped("katex-*.js").startswith("./assets/katex-") and shipped("nothing-*.js") == ""
+    for stem in ("KaTeX_Math-Italic", "KaTeX_Main-Regular"):
+        assert shipped(f"{stem}-*.woff2"), f"Gradio {gr.__version__} has no font {stem}: formulas look plain."
+
+
+def test_a_label_gives_its_english_text_back():
+    from playground.page.translations import _
+    from playground.page.undocumented import english
+
+    assert english(_("New seed")) == "New seed" and english("plain") == "plain"
 
 
 @pytest.fixture
 def light(monkeypatch):
+    from playground.page.undocumented import light_sessions
+
     monkeypatch.setattr(state_holder, "SessionState", state_holder.SessionState)  # to be put back
     light_sessions()
 
@@ -30,7 +70,7 @@ def test_a_session_keeps_no_configuration_and_its_events_work(light):
         assert client.predict(2, api_name="/more")[1] == 2
         assert client.predict(15, api_name="/more")[1] == 17  # the session's own state, and its slider's new maximum
         sessions = list(demo.state_holder.session_data.values())
-        assert len(sessions) == 1 and type(sessions[0]) is Session
+        assert len(sessions) == 1 and type(sessions[0]).__module__ == "playground.page.undocumented"
         assert sum(map(len, sessions[0].config_values.values())) < 100  # of the slider that was changed
         other = Client(url, verbose=False)
         with pytest.raises(Exception, match="greater than maximum"):

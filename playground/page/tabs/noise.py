@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -109,14 +108,13 @@ def _question(asked: object) -> tuple:
 def _answered(fn: Callable[[object], dict]) -> Callable[..., dict]:
     """A function the page calls directly: a UserError is its answer's "error", a sentence."""
 
-    @functools.wraps(fn)
     def answer(asked, request: gr.Request = None):
         try:
             return fn(asked)
         except UserError as error:
             return {"error": say(error, request)}
 
-    del answer.__wrapped__  # Gradio reads the signature, and gives the request
+    answer.__name__ = fn.__name__  # by which the page calls it
     return answer
 
 

@@ -14,36 +14,33 @@ import json
 from pathlib import Path
 
 import gradio as gr
-from gradio.context import LocalContext
-from gradio.i18n import I18nData
 
 from playground.errors import UserError
+from playground.page.undocumented import request_in_hand
 
 TRANSLATIONS: dict[str, dict[str, str]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(__file__).parent.glob("*.json"))
 }
 
 
-def _(text: str) -> I18nData:
+_page = gr.I18n(**TRANSLATIONS)
+
+
+def _(text: str):
     """`text` as something that any component or Markdown shows in the reader's language."""
     if "}" in text or "{" in text:
         raise ValueError(f"A key of the page's words may have no braces: {text!r}")
-    return I18nData(text)
-
-
-def english(label: I18nData | str) -> str:
-    """The English text of a label, as `_` was given it."""
-    return label.key if isinstance(label, I18nData) else label
+    return _page(text)
 
 
 def i18n() -> gr.I18n:
     """For ``launch(i18n=…)``."""
-    return gr.I18n(**TRANSLATIONS)
+    return _page
 
 
 def say(message: UserError | str, request: gr.Request | None = None) -> str:
     """A sentence in the language of the request (of the event in hand, if none is given)."""
-    words = TRANSLATIONS.get(language(request or LocalContext.request.get(None)), {})
+    words = TRANSLATIONS.get(language(request or request_in_hand()), {})
     if isinstance(message, str):
         return words.get(message, message)
     text = words.get(message.template, message.template)

@@ -14,12 +14,12 @@ import base64
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from playground.images.bundled import PICTURES, picture
+from playground.page.undocumented import shipped
 from playground.page.widgets.served import FOLDER, LOADER, preloads
 
 MODULES = ("cost",)
@@ -85,16 +85,15 @@ def _math_fonts() -> str:
 
     Without them (another Gradio, other file names) the stack falls back to the reader's serif.
     """
-    assets = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
     rules = []
     for family, style, stem in (
         ("Lab Math", "italic", "KaTeX_Math-Italic"),
         ("Lab Math", "normal", "KaTeX_Main-Regular"),
     ):
-        for font in sorted(assets.glob(f"{stem}-*.woff2"))[:1]:
+        if address := shipped(f"{stem}-*.woff2"):
             rules.append(
                 f"@font-face{{font-family:'{family}';font-style:{style};font-display:swap;"
-                f"src:url('./assets/{font.name}') format('woff2')}}"
+                f"src:url('{address}') format('woff2')}}"
             )
     return "".join(rules)
 

@@ -11,7 +11,8 @@ import gradio as gr
 
 from playground.errors import UserError
 from playground.page.controls import QUIET, building
-from playground.page.translations import english, say
+from playground.page.translations import say
+from playground.page.undocumented import english
 from playground.page.widgets import widget
 from playground.runs.settings import DEFAULTS, TABS, from_query
 

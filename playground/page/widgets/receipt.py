@@ -8,12 +8,11 @@ import zipfile
 from collections.abc import Sequence
 
 import gradio as gr
-from gradio import processing_utils
-from gradio.utils import get_upload_folder
 
 from playground.errors import UserError
-from playground.page.controls import errors_shown
+from playground.page.controls import QUIET, errors_shown
 from playground.page.translations import _, say
+from playground.page.undocumented import kept_file
 from playground.page.widgets import widget
 from playground.runs.receipts import Receipt, files, read_receipt
 from playground.runs.records import RunRecord, same_picture
@@ -36,7 +35,6 @@ class ReceiptCorner:
     def __init__(self, tab: str, picture: gr.Image | None = None) -> None:
         self.run = gr.State(None, time_to_live=KEPT)
         self.dropped = gr.State(None, time_to_live=KEPT)
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
         with gr.Accordion(_("Keep this run, or bring one back"), open=False, elem_id=f"{tab}-receipts"):
             keep = gr.Button(_("Files of this run"), elem_id=f"{tab}-keep")
             kept = gr.File(
@@ -49,19 +47,13 @@ class ReceiptCorner:
                 elem_id=f"{tab}-drop",
             )
             self.said = widget("receipt", elem_id=f"{tab}-receipt")
-        keep.click(errors_shown(_files), self.run, kept, **quiet)
+        keep.click(errors_shown(_files), self.run, kept, **QUIET)
         outputs = [self.said, self.dropped] + ([picture] if picture is not None else [])
-        drop.upload(errors_shown(_restored(len(outputs))), drop, outputs, **quiet)
+        drop.upload(errors_shown(_restored(len(outputs))), drop, outputs, **QUIET)
 
     def follow(self, event) -> None:
         """After `event`, an ended run, compare its first picture with the dropped receipt's."""
-        event.success(
-            errors_shown(_verdict),
-            [self.run, self.dropped],
-            self.said,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        event.success(errors_shown(_verdict), [self.run, self.dropped], self.said, **QUIET)
 
 
 def _files(records: Sequence[RunRecord] | None):
@@ -73,11 +65,7 @@ def _files(records: Sequence[RunRecord] | None):
         for name, data in made.items():
             archive.writestr(name, data)
     made = {f"{records[0].name}_all.zip": packed.getvalue()} | made
-    folder = get_upload_folder()
-    return gr.File(
-        [processing_utils.save_bytes_to_cache(data, name, folder) for name, data in made.items()],
-        visible=True,
-    )
+    return gr.File([kept_file(data, name) for name, data in made.items()], visible=True)
 
 
 def _restored(outputs: int):
