@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 
@@ -90,6 +91,7 @@ def main() -> None:
         checkpoint = checkpoints.offer(args.checkpoint)
         schedule = checkpoints.outline(checkpoint).schedule or None  # None keeps the table's
         table = with_defaults(checkpoint=checkpoint, device=args.device, schedule=schedule)
+        checkpoints.writable(os.environ.get("GRADIO_TEMP_DIR") or os.path.join(tempfile.gettempdir(), "gradio"))
         auth = tuple(args.auth.split(":", 1)) if args.auth else None
         if auth and len(auth) != 2:
             raise UserError("--auth takes a name and a password with a colon between them.")
@@ -101,7 +103,10 @@ def main() -> None:
         print(f"Everyone who can reach port {args.port} of this machine can {way}.")
     if args.share:
         print("Everyone who has the public address can use the page for a week, through a relay that Gradio runs.")
-    build(table).launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
+    try:
+        build(table).launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
+    except OSError as error:  # of the port, Gradio's own sentence
+        sys.exit(f"app.py: {error}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from playground.checkpoints import publishing, writable
 from playground.errors import UserError
 from playground.models.devices import choose_device, threads
 from playground.training.autoencoding import fit
@@ -47,11 +48,13 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(threads())
         if args.size % 2 ** len(args.dims):
             raise UserError("--size must be a multiple of {factor}.", factor=2 ** len(args.dims))
+        writable(args.out)
         training, held = held_out(read_pictures(args.data, args.size), args.held_out, seed=args.seed)
         net = fit(training, args, device)
     except UserError as error:
         sys.exit(f"playground.autoencode: {error}")
-    net.save_pretrained(args.out)
+    with publishing(args.out) as draft:
+        net.save_pretrained(draft)
     if len(held):
         print(f"{args.out}: {psnr(net, held.x0().to(device)):.2f} dB on {len(held)} pictures held out")
 

@@ -7,9 +7,12 @@ ever unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,23 +115,56 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         return self.conditioner(word_ids.to(device), style_ids.to(device))
 
     def save(self, folder: Path | str, card: str) -> None:
-        """Writes config.json, model.safetensors (fp16) and the model card to `folder`, each whole or not at all."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "README.md").write_text(card, encoding="utf-8")
-        self.save_pretrained(folder)
+        """Writes config.json, model.safetensors (fp16) and the model card to `folder`, all whole or none at all."""
+        with publishing(folder) as draft:
+            (draft / _FILES[2]).write_text(card, encoding="utf-8")
+            self.save_pretrained(draft)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """The mixin's hook: half precision halves the download, and costs less than a grey level in the picture."""
         weights = {key: value.detach().cpu().half().contiguous() for key, value in self.state_dict().items()}
-        partial = save_directory / "model.safetensors.partial"
-        save_file(weights, partial)
-        os.replace(partial, save_directory / "model.safetensors")
+        save_file(weights, save_directory / _FILES[1])
 
     @classmethod
     def _load_as_pickle(cls, model, model_file, map_location, strict):
         """The mixin would fall back on pytorch_model.bin; a pickle can run code."""
         raise UserError("Those weights are pickled, and are not opened. Convert them to model.safetensors first.")
+
+
+@contextlib.contextmanager
+def publishing(folder: Path | str) -> Iterator[Path]:
+    """A draft of what is to be written into `folder`: its files take their places, one rename each, when all of them
+    are whole. If anything fails before, on a full disk for instance, the folder keeps what it had.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    folder = writable(folder)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+    try:
+        yield draft
+        for file in sorted(draft.iterdir(), key=lambda file: file.name == _FILES[1]):  # the weights last
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def writable(folder: Path | str) -> Path:
+    """The folder, made if need be, after a trial whether files can be written there.
+
+    Raises:
+        UserError: they can't. Who works for hours asks before, not after.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            "Nothing can be written to {folder}: {reason}.", folder=folder, reason=error.strerror
+        ) from error
+    return folder
 
 
 @dataclass(frozen=True)
@@ -169,9 +205,8 @@ def card(name: str) -> str:
 def list_checkpoints() -> list[str]:
     """Names of the checkpoints that the page offers: those of the project's folder, the shipped one first, and
     what `offer` added. What a training writes there meanwhile is among them."""
-    weights = (_FILES[1], pretrained.WEIGHTS, f"unet/{pretrained.WEIGHTS}")
     folders = {place.parent for pattern in ("*/config.json", "*/model_index.json") for place in FOLDER.glob(pattern)}
-    found = sorted(folder.name for folder in folders if any((folder / file).is_file() for file in weights))
+    found = sorted(folder.name for folder in folders if (folder / _FILES[1]).is_file() or pretrained.weights(folder)[1])
     return sorted(found, key=lambda name: name != "emoji-32") + [name for name in _offered if name not in found]
 
 

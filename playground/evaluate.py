@@ -25,6 +25,8 @@ from playground.checkpoints import (
     Checkpoint,
     load,
     locate,
+    publishing,
+    writable,
 )
 from playground.errors import UserError, decoded
 from playground.images.sheets import contact_sheet
@@ -248,6 +250,8 @@ def prepare(args: argparse.Namespace) -> Evaluation:
     folder = locate(args.checkpoint)
     if args.card and folder not in (FOLDER / args.checkpoint, Path(args.checkpoint).expanduser()):
         raise UserError("--card writes beside the weights: copy “{name}” into a folder first.", name=args.checkpoint)
+    if args.card:
+        writable(folder)
     if args.pictures < 2:
         raise UserError("--pictures must be at least 2: a spread takes two.")
     check("guidance_scale", args.guidance)
@@ -296,10 +300,11 @@ def main(argv: list[str] | None = None) -> None:
         args.sheet.write_bytes(sheet)
     if args.card:
         folder = locate(args.checkpoint)
-        (folder / "sheet.png").write_bytes(sheet)
-        (folder / "evaluation.json").write_text(numbers, encoding="utf-8")
         card = with_evaluation(evaluation.checkpoint.card, reports, results["skipped"])
-        (folder / "README.md").write_text(card, encoding="utf-8")
+        with publishing(folder) as draft:
+            (draft / "sheet.png").write_bytes(sheet)
+            (draft / "evaluation.json").write_text(numbers, encoding="utf-8")
+            (draft / "README.md").write_text(card, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Checkpoints: what is saved comes back, and whatever else lies in a folder is refused in a sentence."""
 
 import json
+import os
 import shutil
+import threading
 
 import pytest
 import torch
@@ -53,6 +55,50 @@ def test_half_precision_costs_less_than_a_grey_level(folder):
     with torch.no_grad():
         difference = exact.model(x, t, exact.encode(c)) - half.model(x, t, half.encode(c))
     assert 0 < difference.abs().max() < 2 / 255
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("failing", ["weights", "a rename"])
+def test_a_save_that_fails_leaves_the_checkpoint_as_it_was(folder, monkeypatch, failing):
+    before, checkpoint = contents(folder), load(folder)
+
+    def full(*_args, **_more):
+        raise OSError(28, "No space left on device")
+
+    if failing == "weights":
+        monkeypatch.setattr(checkpoints, "save_file", full)
+    else:
+        monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(folder, "# another card")
+    assert contents(folder) == before
+
+
+def test_while_it_is_saved_a_checkpoint_can_be_loaded(folder):
+    checkpoint, done = load(folder), threading.Event()
+
+    def save():
+        for _ in range(30):
+            checkpoint.save(folder, "# a card")
+        done.set()
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    loaded = 0
+    while not done.is_set():
+        load(folder)
+        loaded += 1
+    thread.join()
+    assert loaded > 1 and not [file for file in folder.iterdir() if file.name.startswith(".")]
+
+
+def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="Nothing can be written to"):
+        checkpoints.writable(tmp_path / "file" / "mine")
 
 
 def test_unconditional(tmp_path):

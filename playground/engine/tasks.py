@@ -135,7 +135,7 @@ def answers(denoise: UNetDenoiser, batch: Sequence[Task]) -> list[Prediction]:
     self_condition = denoise.checkpoint.model.self_condition
     limits = [1.0 if task.job.clip else math.inf for task in batch]
     denoise = guided(denoise, [task.job.guidance_scale for task in batch])
-    denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64)[:, None, None, None])
+    denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64, device="cpu")[:, None, None, None])
     x = torch.cat([task.x for task in batch])
     if self_condition:
         x = torch.cat([x, torch.cat([torch.zeros_like(t.x) if t.x0 is None else t.x0 for t in batch])], dim=1)

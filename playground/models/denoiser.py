@@ -76,7 +76,7 @@ class UNetDenoiser:
         self, x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
     ) -> Prediction:
         levels = per_row(levels, len(x))
-        t = torch.tensor([float(level.t) for level in levels])
+        t = torch.tensor([float(level.t) for level in levels], dtype=torch.float32, device="cpu")
         c = self.checkpoint
         if c.model.self_condition and x.shape[1] == c.channels:
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
@@ -103,7 +103,7 @@ def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
         seen = denoise(x[pictures], [levels[k] for k in pictures], [condition for _, condition in asked])
         if without == told:
             return seen
-        w = torch.tensor(scales, dtype=x.dtype).view(-1, *[1] * (x.ndim - 1))
+        w = torch.tensor(scales, dtype=x.dtype, device=x.device).view(-1, *[1] * (x.ndim - 1))
         return guide(rows_of(seen, without), rows_of(seen, told), w)
 
     return ask

@@ -23,7 +23,10 @@ from playground.models.conditioning import Condition, Vocabulary
 from playground.schedules import NoiseSchedule
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-_UNET, _SCHEDULER = ("config.json", WEIGHTS), "scheduler_config.json"
+VARIANTS = ("fp16", "bf16")  # as in diffusion_pytorch_model.fp16.safetensors
+INDEX = f"{WEIGHTS}.index.json"  # of weights in several files, diffusion_pytorch_model-00001-of-00002.safetensors …
+_UNET = ("config.json", INDEX, "diffusion_pytorch_model*.safetensors")
+_SCHEDULER = "scheduler_config.json"
 FILES = ("model_index.json", *_UNET, _SCHEDULER, *(f"unet/{file}" for file in _UNET), f"scheduler/{_SCHEDULER}")
 PREDICTIONS = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 # Schedulers that are ways through one and the same chain of Ho et al. 2020, and whose configs mean the same.
@@ -208,6 +211,18 @@ def _check(folder: Path, name: str) -> None:
 # ---------------------------------------------------------------------------------------------- loading
 
 
+def weights(folder: Path) -> tuple[str | None, list[str]]:
+    """(variant, the files of the weights) as diffusers names them: one file, one of half precision, or the parts that
+    an index lists, beside the net's config; no files where there are none in safetensors."""
+    place = _net_folder(folder)
+    for variant in (None, *VARIANTS):
+        file = WEIGHTS if variant is None else WEIGHTS.replace(".safetensors", f".{variant}.safetensors")
+        if (place / file).is_file():
+            return variant, [file]
+    parts = _read(place / INDEX).get("weight_map")
+    return None, sorted({str(part) for part in parts.values()}) if isinstance(parts, dict) else []
+
+
 def load(folder: Path, name: str) -> Pretrained:
     """The model in `folder`, in float32 on the CPU; `name` is for its errors.
 
@@ -217,18 +232,20 @@ def load(folder: Path, name: str) -> Pretrained:
     _check(folder, name)
     schedule, prediction = schedule_in(folder, name)
     place = _net_folder(folder)
-    if not (place / WEIGHTS).is_file():
+    variant, files = weights(folder)
+    if not files:
         raise UserError(
             "“{name}” has no {file}. Pickled weights (.bin) can run code and are not opened; where you trust them, "
             "diffusers' UNet2DModel.from_pretrained(…).save_pretrained(…) writes them anew.",
             name=name, file=WEIGHTS,
         )  # fmt: skip
     try:
-        with safe_open(place / WEIGHTS, "pt"):  # the header, and that the file is as long as it says
-            pass
+        for file in files:
+            with safe_open(place / file, "pt"):  # the header, and that the file is as long as it says
+                pass
     except (SafetensorError, OSError) as error:
         raise UserError(
-            "The weights of “{name}” are cut off or damaged; copy {file} again.", name=name, file=WEIGHTS
+            "The weights of “{name}” are cut off or damaged; copy {file} again.", name=name, file=file
         ) from error
     if find_spec("diffusers") is None:
         raise UserError(
@@ -239,8 +256,8 @@ def load(folder: Path, name: str) -> Pretrained:
 
     try:
         unet, told = UNet2DModel.from_pretrained(
-            place, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False, torch_dtype=torch.float32,
-            output_loading_info=True,
+            place, variant=variant, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False,
+            torch_dtype=torch.float32, output_loading_info=True,
         )  # fmt: skip
         missing = told["missing_keys"] or told["mismatched_keys"]
     except (ValueError, KeyError, TypeError, RuntimeError, OSError, AttributeError):

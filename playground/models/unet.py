@@ -22,7 +22,7 @@ from torch import Tensor, nn
 def time_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
     """Sinusoids of t at `dim` / 2 frequencies: Vaswani et al. 2017, §3.5. t: (B,), may be fractional → (B, dim)."""
     half = dim // 2
-    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, device=t.device) / half)
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(half, dtype=torch.float32, device=t.device) / half)
     angles = t.float()[:, None] * frequencies[None]  # (B, dim/2)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 

@@ -73,7 +73,9 @@ def file_name(settings: Mapping[str, object]) -> str:
     if "strength" in settings:
         parts.append(f"strength-{settings['strength']:g}")
     slugs = [re.sub(r"[^\w.-]+", "-", str(part or "").lower()).strip("-.") for part in parts]
-    return "_".join(slug[:60] for slug in slugs if slug) or "picture"
+    # File systems count bytes, 255 at most with what is added later; a character takes up to four.
+    short = [slug.encode()[:60].decode(errors="ignore") for slug in slugs]
+    return "_".join(slug for slug in short if slug) or "picture"
 
 
 def same_picture(ours: np.ndarray, theirs: np.ndarray) -> str:

@@ -33,16 +33,17 @@ class SeededNoise:
     """noise(shape) → float64 CPU tensor of standard normal draws, the same for the same seed everywhere."""
 
     def __init__(self, seed: int) -> None:
-        self.generator = torch.Generator().manual_seed(int(seed))
+        self.generator = torch.Generator("cpu").manual_seed(int(seed))
 
     def __call__(self, shape: Sequence[int]) -> Tensor:
-        return torch.randn(tuple(shape), generator=self.generator).double()
+        # Type and device are named, for a notebook may have set others as the defaults.
+        return torch.randn(tuple(shape), generator=self.generator, dtype=torch.float32, device="cpu").double()
 
     def __getstate__(self) -> dict:
         return {"state": self.generator.get_state().numpy()}
 
     def __setstate__(self, state: dict) -> None:
-        self.generator = torch.Generator()
+        self.generator = torch.Generator("cpu")
         self.generator.set_state(torch.from_numpy(state["state"]))
 
 

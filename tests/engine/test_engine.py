@@ -112,6 +112,20 @@ def test_same_seed_same_picture_alone_and_in_a_full_and_mixed_batch(engine, name
     assert (difference <= 1).float().mean() >= 0.999
 
 
+@pytest.mark.parametrize("default", [torch.float64, torch.float16])
+def test_what_a_notebook_sets_as_its_defaults_changes_no_picture(engine, default):
+    def made():
+        return pictures(engine.run([job_for(engine, "ddpm", steps=5, seed=3, condition=CAT)]))[0]
+
+    expected, before = made(), torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(default)
+        with torch.device("meta"):  # a device that holds no numbers: whatever is made there by default is lost
+            assert torch.equal(made(), expected)
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_the_others_randomness_is_not_mine(engine):
     def mine():
         return job_for(engine, "ddpm", steps=10, seed=3)

@@ -1,5 +1,6 @@
 """UNet2DModels of the diffusers library as checkpoints: the same steps, the same schedules, and what can't be used."""
 
+import fnmatch
 import json
 import shutil
 from importlib.util import find_spec
@@ -219,10 +220,13 @@ def test_from_the_hub_only_what_is_needed_and_by_its_id(folder, tmp_path, monkey
     assert offer("google/ddpm-cifar10-32") == "google/ddpm-cifar10-32"
     assert list_checkpoints()[-1] == load("google/ddpm-cifar10-32").name == "google/ddpm-cifar10-32"
     (patterns,) = asked.values()
-    wanted = {"config.json", "scheduler_config.json", "diffusion_pytorch_model.safetensors", "README.md"}
-    wanted |= {"model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"}
-    assert wanted | {"scheduler/scheduler_config.json", "model.safetensors"} == set(patterns)
-    assert not any("*" in pattern or pattern.endswith(".bin") for pattern in patterns)
+    weights = ("", ".fp16", "-00001-of-00002")
+    wanted = {"config.json", "scheduler_config.json", "README.md", "model_index.json", "unet/config.json"}
+    wanted |= {f"{place}diffusion_pytorch_model{kind}.safetensors" for place in ("", "unet/") for kind in weights}
+    wanted |= {"unet/diffusion_pytorch_model.safetensors.index.json", "scheduler/scheduler_config.json"}
+    others = {"diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.bin", "pytorch_model.bin", "run.py", "a.jpg"}
+    taken = {file for file in wanted | others if any(fnmatch.fnmatch(file, pattern) for pattern in patterns)}
+    assert taken == wanted
 
 
 # ---------------------------------------------------------------------------------------------- what can't be used
@@ -303,6 +307,21 @@ def test_nothing_is_unpickled(folder):
     torch.save(Trap(), folder / "diffusion_pytorch_model.bin")
     with pytest.raises(UserError, match="can run code and are not opened"):
         load(folder)
+
+
+@pytest.mark.parametrize("kind", ["fp16", "parts"])
+def test_weights_of_half_precision_or_in_several_files_are_read_too(flat, tmp_path, kind):
+    whole = load(str(flat))
+    net, folder = diffusers.UNet2DModel.from_pretrained(flat), tmp_path / "other"
+    shutil.copytree(flat, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    if kind == "fp16":
+        net.half().save_pretrained(folder, variant="fp16")
+    else:
+        net.save_pretrained(folder, max_shard_size="100KB")
+        assert len(list(folder.glob("*.safetensors"))) > 1
+    assert not (folder / "diffusion_pytorch_model.safetensors").exists()
+    for one, two in zip(whole.parameters(), load(str(folder)).parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-3 if kind == "fp16" else 0, atol=1e-3 if kind == "fp16" else 0)
 
 
 def test_without_diffusers_it_says_what_to_install(folder, monkeypatch):

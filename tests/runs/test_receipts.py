@@ -70,6 +70,7 @@ def test_the_picture_a_run_started_from_comes_along():
 def test_names_say_what_is_in_a_file_and_never_collide():
     assert file_name(SETTINGS) == "cat-face_noto_seed-7_ddim-5"
     assert file_name({**SETTINGS, "strength": 0.6}) == "cat-face_noto_seed-7_ddim-5_strength-0.6"
+    assert len(file_name({"prompt": "𝒜" * 60, "style": "é" * 60}).encode()) <= 121  # a name may have 255 bytes
     assert file_name({"prompt": "../../etc/passwd\0 ♥", "style": ""}) == "etc-passwd" and file_name({}) == "picture"
     made = files([record(), record(guidance_scale=1.0), record(seed=8)])
     assert sorted(made) == [
