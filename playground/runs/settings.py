@@ -23,7 +23,7 @@ from playground.knobs import Knob
 from playground.samplers import SAMPLERS
 from playground.schedules import SCHEDULES, SPACINGS, drawn
 
-TABS = ("noise", "schedules", "denoise", "generate", "duel", "score", "objective")
+TABS = ("noise", "schedules", "train", "denoise", "generate", "duel", "score", "objective")
 PICTURE_TABS = ("noise", "denoise", "generate", "duel")
 SAMPLING_TABS = ("denoise", "generate", "duel", "score")
 
@@ -79,11 +79,19 @@ ROWS = (
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),
     Setting("steered", "bool", False, tabs=("denoise",), label="Use the prompt"),
     Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
-    Setting("dataset", "name", "moons", 0, 40, tabs=("score",), label="Points"),
+    Setting("dataset", "name", "moons", 0, 40, tabs=("train", "score"), label="Points"),
     Setting("motion", "choice", "reverse", choices=("forward", "reverse", "langevin"), tabs=("score",), label="Motion",
             help="What moves the particles: the noise, a sampler, or Langevin dynamics."),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
     Setting("step_size", "float", 0.1, 0.0001, 2.0, 0.0001, tabs=("score",), label="Step size"),
+    Setting("subject", "choice", "points", choices=("points", "digits", "pictures", "history"), tabs=("train",),
+            label="What learns"),
+    Setting("prediction", "choice", "eps", choices=("eps", "x0", "v"), tabs=("train",), label="The net predicts"),
+    Setting("loss", "choice", "mse", choices=("mse", "l1", "huber"), tabs=("train",), label="Loss"),
+    Setting("width", "int", 48, 4, 128, 4, tabs=("train",), label="Width"),
+    Setting("layers", "int", 3, 1, 5, 1, tabs=("train",), label="Hidden layers"),
+    Setting("learning_rate", "float", 0.004, 0.0001, 0.1, 0.0001, tabs=("train",), label="Learning rate"),
+    Setting("batch", "int", 64, 1, 512, 1, tabs=("train",), label="Batch"),
     Setting("checkpoint", "name", "emoji-32", 1, 120, tabs=("noise", *SPOKEN, "objective"), label="Model"),
     Setting("device", "choice", "auto", choices=("auto", "cpu", "cuda", "mps"), tabs=("denoise",), label="Device"),
     Setting("view", "name", "", 0, 20, tabs=TABS, label="View"),

@@ -77,6 +77,18 @@ def field_value(
     }  # fmt: skip
 
 
+def points_value(cloud: Cloud, schedule: NoiseSchedule, settings: Mapping[str, object]) -> dict:
+    """What a net is trained on in the page: a cloud, ᾱ of t = 0 … T, and the settings of its training."""
+    return {
+        "cloud": cloud.name,
+        "points": cloud.points.flatten().tolist(),
+        "std": cloud.std,
+        "alpha_bar": encoded(schedule.alpha_bar.numpy()),
+        "T": schedule.T,
+        "settings": dict(settings),
+    }
+
+
 def _float32(values: Tensor) -> str:
     return encoded(np.ascontiguousarray(values.numpy(), dtype="<f4"))
 

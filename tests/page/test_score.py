@@ -13,10 +13,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from playground.errors import UserError
+from playground.page.parts.clouds import CLOUDS
 from playground.page.tabs.score import (
     BENDS,
     NO_DRAWING,
-    TITLES,
     _bend,
     picture_of,
     view_of,
@@ -80,7 +80,7 @@ def test_settings_that_cannot_be_are_refused_with_a_sentence(settings):
 
 
 def test_a_schedule_shows_its_own_knobs_at_its_own_values():
-    assert set(TITLES) == {*SHAPES, DRAWN}
+    assert {name for _title, name in CLOUDS} == {*SHAPES, DRAWN}
     for name, kind in SCHEDULES.items():
         states = {knob: _bend(knob, name) for knob in BENDS}
         assert {knob for knob, state in states.items() if state["visible"]} == {knob.name for knob in kind.knobs}

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from playground.errors import UserError
 from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
+from playground.page.parts.clouds import CLOUDS
 from playground.page.parts.sampler import KNOBS, sampler_controls
 from playground.page.translations import _
 from playground.page.widgets.field import field
@@ -21,7 +22,6 @@ from playground.samplers import SAMPLERS
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, Level, NoiseSchedule
 from playground.theory.clouds import (
-    DRAWN,
     EXTENT,
     Cloud,
     Trace,
@@ -33,13 +33,6 @@ TITLE = _("Score")
 TAB = "score"
 PICTURE_SIZE = 64
 BENDS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}  # of any schedule
-TITLES = {
-    "moons": _("Two moons"),
-    "spiral": _("Spiral"),
-    "rings": _("Rings"),
-    "grid": _("Grid of Gaussians"),
-    DRAWN: _("Draw your own"),
-}
 NO_DRAWING = {"points": [], "stamp": 0}
 TEAL, ORANGE = (94, 190, 180), (217, 72, 15)
 
@@ -50,8 +43,7 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-stage"):
             view = field(view_of({"schedule": page.start("schedule")}, NO_DRAWING), elem_id="score-field")
         with gr.Column(elem_classes="lab-controls"):
-            shapes = [(title, name) for name, title in TITLES.items()]
-            made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=shapes)}
+            made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=CLOUDS)}
             made |= sampler_controls(TAB, guided=False)
             made["seed"] = control("seed", TAB)
             with gr.Accordion(_("More"), open=False, elem_id="score-more"):

@@ -32,27 +32,26 @@ export function plate(canvas) {
   return self;
 }
 
-/** Root mean square of ε̂ − ε* over the places where the cloud's points are, each coordinate alike. */
-export function difference(score, exact, k) {
-  return Math.hypot(score[2 * k] - exact[2 * k], score[2 * k + 1] - exact[2 * k + 1]);
+/** |ε̂ − ε*| at the centre of square k. */
+function difference(learnt, exact, k) {
+  return Math.hypot(learnt[2 * k] - exact[2 * k], learnt[2 * k + 1] - exact[2 * k + 1]);
 }
 
 /**
  * The score: the difference as the ground's colour, the exact arrows broad and pale, the learnt ones thin and dark on
  * them. Arrows show −ε̂, which is the score times √(1−ᾱ), one length for all t.
  */
-export function drawScore(p, { score, exact }, paint) {
+export function drawScore(p, { learnt, exact }, paint) {
   const { context: c, size, ratio } = p,
     cell = size / FINE;
   c.fillStyle = paint.ground;
   c.fillRect(0, 0, size, size);
-  const levels = 8; // of the difference: a step each quarter, so that patches are told apart without the colour too
-  for (let k = 0; k < FINE * FINE; k++) {
-    const level = Math.min(levels, Math.round(difference(score, exact, k) * 5));
-    if (!level) continue;
-    c.fillStyle = `rgba(${paint.wrong}, ${(0.75 * level) / levels})`;
-    c.fillRect(Math.floor((k % FINE) * cell), Math.floor(Math.floor(k / FINE) * cell), Math.ceil(cell), Math.ceil(cell));
-  }
+  const [red, green, blue] = paint.wrong.split(",").map(Number),
+    shade = new OffscreenCanvas(FINE, FINE),
+    image = new ImageData(FINE, FINE);
+  for (let k = 0; k < FINE * FINE; k++) image.data.set([red, green, blue, 190 * Math.min(1, difference(learnt, exact, k) / 1.5)], 4 * k);
+  shade.getContext("2d").putImageData(image, 0, 0);
+  c.drawImage(shade, 0, 0, size, size);
   const arrows = (field, colour, width) => {
     c.strokeStyle = colour;
     c.lineWidth = width * ratio;
@@ -77,7 +76,7 @@ export function drawScore(p, { score, exact }, paint) {
     c.stroke();
   };
   arrows(exact, paint.exact, 3.6);
-  arrows(score, paint.ink, 1.2);
+  arrows(learnt, paint.ink, 1.2);
 }
 
 /** Particles: the exact ones hollow diamonds, the net's filled dots, from the same noises. */

@@ -56,9 +56,9 @@ function tell(whole) {
     mean: learning.mean,
     byLevel: learning.byLevel.slice(),
     losses,
-    exact: Float32Array.from(exact),
-    score: Float32Array.from(learnt),
-    ...cloud,
+    score: { exact: Float32Array.from(exact), learnt: Float32Array.from(learnt) },
+    particles: { exact: cloud.exact, net: cloud.net },
+    learnt: cloud.learnt,
   });
   told = performance.now();
 }
