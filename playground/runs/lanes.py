@@ -42,6 +42,7 @@ class Lane:
     truth: Tensor | None = None  # what x̂0 should be, (C, S, S): that picture, unless a prompt asks for another
     frames: list[Frame] = field(default_factory=list)
     final: Tensor | None = None  # the finished picture, (C, S, S)
+    strayed: bool = False  # it ended far outside the range of pictures: the sampler flew off
 
     @property
     def rows(self) -> int:
@@ -68,7 +69,8 @@ class Lane:
     def report(self) -> dict:
         """What an endpoint says of this picture."""
         made = {"file": self.file, "seed": self.settings["seed"]}
-        return made | {"nfe": self.nfe, "sha256": sha256(to_pixels(self.final))}
+        made |= {"nfe": self.nfe, "sha256": sha256(to_pixels(self.final))}
+        return made | ({"strayed": True} if self.strayed else {})
 
 
 def engine_for(checkpoint: object = None, device: object = None) -> Runner:

@@ -25,6 +25,8 @@ from playground.runs.lanes import Lane
 
 MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
 
+FAR = 0.1  # `outside` beyond which a finished picture is no picture; a sampler's overshoot is a tenth of that
+
 MESSAGES = 15  # a second, as an event's own messages
 LINES = 30  # a second, down a channel
 
@@ -39,6 +41,11 @@ class Line(Protocol):
         """False where nobody is there to take it."""
 
     def close(self) -> None: ...
+
+
+def outside(x: torch.Tensor) -> float:
+    """How far outside [−1, 1], where all data is, x lies: root mean square of what is beyond."""
+    return float((x - x.clamp(-1, 1)).square().mean().sqrt())
 
 
 class Live:
@@ -98,6 +105,7 @@ class Live:
             )
         if step.final is not None:
             lane.final = space.decode(step.final[None])[0]
+            lane.strayed = outside(step.final) > FAR
             done = to_pixels(lane.final)
             error, gap = (None, None) if known is None else error_map(lane.final, known)
             new.append(
@@ -170,7 +178,8 @@ class Live:
 
     def _ending(self) -> dict:
         lanes = [{"file": k.file, "png": base64.b64encode(k.png()).decode("ascii")} for k in self.lanes]
-        return {"status": "done", "lanes": lanes}
+        strayed = [number for number, k in enumerate(self.lanes) if k.strayed]
+        return {"status": "done", "lanes": lanes} | ({"strayed": strayed} if strayed else {})
 
     def whole(self, example: bool = False) -> dict:
         """The finished run as one message, for a page that has not been watching."""

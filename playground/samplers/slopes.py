@@ -1,7 +1,8 @@
 """Solvers of dx/dσ = ε̂ for x/a, σ = s/a: classical ones, straight from the textbook.
 
-Out of (nearly) pure noise, where σ is huge or infinite and a polynomial in σ flies off, they take a plain Euler step,
-which is x = a'·x̂0 + s'·ε̂ and always tame. A cosine schedule begins there: σ goes from 20,000 to 13 in its first of 20.
+A step that leaves less than a quarter of σ is a plain Euler step, x = a'·x̂0 + s'·ε̂, which stays within what the model
+believes. ε̂ turns quickly where σ passes the scale of the data, and a polynomial that jumps over that place flies off. Such
+long steps come when there are few of them; the first one of a cosine schedule, from 20,000 to 13, always is one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from playground.samplers.driving import Noise, Sampling
 from playground.schedules import Level
 
 PURE_NOISE = 1e-6  # ᾱ below it counts as none: σ > 1000, beyond every schedule that these solvers were made for
+FALL = 4  # of σ in one step, beyond which nothing but a straight line is safe
+
+
+def _tame(here: Level, there: Level) -> bool:
+    """Whether more than a straight line may be drawn from here to there."""
+    return here.alpha_bar > PURE_NOISE and (there.alpha_bar == 1 or here.sigma <= FALL * there.sigma)
 
 
 def heun(x: Tensor, levels: Sequence[Level], noise: Noise, *, churn: float = 0.0) -> Sampling:
@@ -31,7 +38,7 @@ def heun(x: Tensor, levels: Sequence[Level], noise: Noise, *, churn: float = 0.0
             x, here = raised.signal_rate * (x / here.signal_rate + fresh), raised
         prediction = yield x, here
         x = there.signal_rate * prediction.x0 + there.noise_rate * prediction.eps
-        if there.alpha_bar < 1 and here.alpha_bar > PURE_NOISE:
+        if there.alpha_bar < 1 and _tame(here, there):
             turn = (yield x, there).eps - prediction.eps
             x = x + there.signal_rate * (there.sigma - here.sigma) / 2 * turn
     return x
@@ -55,13 +62,13 @@ def pndm(x: Tensor, levels: Sequence[Level], noise: Noise) -> Sampling:
     """Adams–Bashforth on ε̂ after three Runge–Kutta steps, four evaluations each: Liu et al. 2022, algorithm 2.
 
     The weights are those of even steps in σ, which they seldom are: order 2 in general. A step into t = 0, which
-    Runge–Kutta would have to ask about, is always Adams–Bashforth over what is known.
+    Runge–Kutta would have to ask about, is Adams–Bashforth over what is known, be it little.
     """
     known: list[Tensor] = []
     for here, there in pairwise(levels):
         prediction = yield x, here
         known = [prediction.eps, *known[:3]]
-        if here.alpha_bar < PURE_NOISE:
+        if not _tame(here, there):
             x = there.signal_rate * prediction.x0 + there.noise_rate * prediction.eps
             continue
         if len(known) < 4 and there.alpha_bar < 1:

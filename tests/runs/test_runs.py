@@ -169,6 +169,22 @@ def test_a_failure_ends_the_run_on_the_page_too(engine):
     assert messages[-1]["end"] == {"status": "failed"}
 
 
+@pytest.mark.parametrize("scale, far", [(1.0, False), (1.05, False), (1.5, True), (1e8, True)])
+def test_a_sampler_that_flew_off_says_so(engine, scale, far):
+    """Pixels of 10⁸ look like a picture once they are clipped: so it is said."""
+
+    def flies():
+        prediction = yield torch.zeros(1, engine.channels, engine.size, engine.size).double(), engine.schedule.level(500)
+        return scale * (prediction.x0.sign() + 0.5).sign()
+
+    lane = lane_for(engine, SETTINGS)
+    lane.job.sampler = flies()
+    run = Live(engine, [lane])
+    *_, last = run.messages()
+    assert last["end"].get("strayed") == ([0] if far else None)
+    assert run.report()["pictures"][0].get("strayed", False) == far
+
+
 def iter_all(source, into):
     for message in source:
         into.append(message)

@@ -20,7 +20,7 @@ from playground.schedules import (
     spaced,
     zero_terminal_snr,
 )
-from playground.theory.exact import Gaussian, gaussian
+from playground.theory.exact import Gaussian, Mixture, gaussian
 from tests.references import STEPS, THEIRS, compared, difference, draws, measured_order, model, numbers
 
 LINEAR = SCHEDULES["linear"].make(1000)
@@ -300,6 +300,26 @@ def test_multistep_samplers_end_as_agreed(name, first_order_above):
     assert torch.allclose(*directions, rtol=0, atol=1e-10) == first_order_above
 
 
+def few_numbers() -> Mixture:
+    """Six points in 48 dimensions, as sharp as pictures are: where σ passes their size ε̂ bends at once."""
+    means = torch.rand(6, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    return Mixture(means, torch.full((6,), 0.05, dtype=torch.float64), torch.full((6,), 1 / 6, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+def test_however_few_the_steps_no_sampler_flies_off(name):
+    """On every schedule in every spacing, believed as it is or clipped to the range of pictures: within that of noise."""
+    sharp = few_numbers()
+    for denoise in (gaussian(0.2, 0.5), sharp, lambda x, level: clip(sharp(x, level))):
+        for kind in ("cosine", "linear", "sigmoid_alpha_bar", "quadratic"):
+            schedule = SCHEDULES[kind].make(1000)
+            for spacing in SPACINGS:
+                for steps in (1, 2, 3, 4, 6, 10):
+                    x = draws(1)((2, 48))
+                    end = run(SAMPLERS[name].function(x, spaced(schedule, steps, spacing), draws(2)), denoise)
+                    assert end.abs().max() <= max(2.5, x.abs().max()), (kind, spacing, steps)
+
+
 @pytest.mark.parametrize("name", list(SAMPLERS))
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_any_number_of_steps_from_1(name, spacing):
@@ -351,7 +371,10 @@ def test_adams_weights_integrate_every_polynomial_they_can():
     for count, weights in ADAMS.items():
         for power in range(count):
             assert sum(w * (-k) ** power for k, w in enumerate(weights)) == pytest.approx(1 / (power + 1))
-    assert [count_evaluations("pndm", spaced(LINEAR, steps)) for steps in (1, 2, 3, 4, 5)] == [1, 5, 9, 13, 14]
+    # three Runge–Kutta steps of four questions each, but none where σ falls to less than a quarter: then it is Euler's
+    falls = [sum(a.sigma > 4 * b.sigma for a, b in pairwise(spaced(LINEAR, n)[:-1])) for n in (1, 2, 3, 4, 5, 10)]
+    assert falls == [0, 1, 2, 2, 2, 0]
+    assert [count_evaluations("pndm", spaced(LINEAR, n)) for n in (1, 2, 3, 4, 5, 10)] == [1, 2, 3, 7, 8, 16]
 
 
 def test_heun_with_churn_asks_at_the_raised_level_on_its_clock():
