@@ -196,7 +196,7 @@ def difference(case: str, kind: str, steps: int, half: bool) -> float:
 
 def compared(case: str) -> list[tuple[str, str, int, bool]]:
     """(case, eps or v, steps, from half-way): all of it, less for the variants of a sampler and, being slow, 50 steps.
-    (diffusers' PNDM starts with three Runge–Kutta steps and can't do fewer; its Heun in so few flies off, ours doesn't.)"""
+    (diffusers' PNDM starts with three Runge–Kutta steps and can't do fewer; its Heun flies off in so few.)"""
     every = [(case, kind, steps, half) for kind in ("eps", "v") for steps in STEPS for half in (False, True)]
     return [
         how

@@ -1,8 +1,8 @@
 """Solvers of dx/dσ = ε̂ for x/a, σ = s/a: classical ones, straight from the textbook.
 
 A step that leaves less than a quarter of σ is a plain Euler step, x = a'·x̂0 + s'·ε̂, which stays within what the model
-believes. ε̂ turns quickly where σ passes the scale of the data, and a polynomial that jumps over that place flies off. Such
-long steps come when there are few of them; the first one of a cosine schedule, from 20,000 to 13, always is one.
+believes. ε̂ turns quickly where σ passes the scale of the data, and a polynomial that jumps over that place flies off.
+Runs of few steps have such long ones; the first one of a cosine schedule, from 20,000 to 13, always is.
 """
 
 from __future__ import annotations

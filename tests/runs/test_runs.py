@@ -174,7 +174,7 @@ def test_a_sampler_that_flew_off_says_so(engine, scale, far):
     """Pixels of 10⁸ look like a picture once they are clipped: so it is said."""
 
     def flies():
-        prediction = yield torch.zeros(1, engine.channels, engine.size, engine.size).double(), engine.schedule.level(500)
+        prediction = yield ramp(engine).double(), engine.schedule.level(500)
         return scale * (prediction.x0.sign() + 0.5).sign()
 
     lane = lane_for(engine, SETTINGS)
