@@ -26,6 +26,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+@pytest.fixture
+def float32(monkeypatch):
+    """Nets compute in float32 on every processor, for what is said of numbers to float32's last digits."""
+    monkeypatch.setenv("PLAYGROUND_BF16", "0")
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
     """Folder of a checkpoint that takes a millisecond a step: 16 × 16, a few words, weights drawn at random."""

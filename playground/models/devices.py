@@ -62,6 +62,17 @@ def threads() -> int:
     return min(torch.get_num_threads(), cpu_quota())
 
 
+def bf16(device: str = "cpu") -> bool:
+    """Whether nets may compute in bfloat16 on a kind of device: where its arithmetic is in hardware, and
+    PLAYGROUND_BF16 does not say 0. Elsewhere it is emulated, several times slower than float32."""
+    if os.environ.get("PLAYGROUND_BF16") == "0":
+        return False
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    can = getattr(torch.cpu, "get_capabilities", dict)()
+    return device == "cpu" and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+
+
 @cache
 def cores() -> ThreadPoolExecutor:
     """Threads that each compute alone; in all others PyTorch keeps to `threads()`."""

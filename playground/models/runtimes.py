@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from playground.models.devices import cores, threads
+from playground.models.devices import bf16, cores, threads
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +97,7 @@ def frozen(model: nn.Module, example: Inputs) -> Runtime:
 
 def bfloat16(model: nn.Module, example: Inputs) -> Runtime:
     """Channels-last under autocast. On a CPU without bf16 arithmetic this is five times slower than float32."""
-    can = getattr(torch.cpu, "get_capabilities", dict)()
-    if not (can.get("avx512_bf16") or can.get("amx_bf16")):
+    if not bf16():
         raise NotImplementedError("no bf16 arithmetic in this processor")
     last = copy.deepcopy(model).to(memory_format=torch.channels_last)
 

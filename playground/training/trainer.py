@@ -25,7 +25,7 @@ from playground.errors import UserError
 from playground.models.autoencoder import Autoencoder
 from playground.models.conditioning import Condition, Vocabulary
 from playground.models.denoiser import UNetDenoiser, clipped, guided
-from playground.models.devices import cores, threads
+from playground.models.devices import bf16, cores, threads
 from playground.models.unet import Sketch
 from playground.predictions import Prediction, q_sample
 from playground.samplers import ddim, run
@@ -78,8 +78,7 @@ class Trainer:
                 own.data = shared.data
             self.twins.append(twin)
         self.forwards = [torch.compile(twin.model) if compile else twin.model for twin in self.twins]
-        # bf16 needs hardware that computes in it; elsewhere it is emulated and several times slower.
-        self.autocast = device.type == "cuda" or (device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        self.autocast = bf16(device.type)
         self.words = [self.net.parse(text)[0].words for text in self.training.texts]
         self.step, self.seconds, self.loss = 0, 0.0, math.nan  # the loss: a running mean
 

@@ -98,6 +98,18 @@ def test_devices_that_are_not_there_are_named():
         choose_device("tpu")
 
 
+def test_bf16_is_taken_where_it_is_in_hardware_and_not_switched_off(monkeypatch):
+    monkeypatch.delenv("PLAYGROUND_BF16", raising=False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert devices.bf16()
+    monkeypatch.setenv("PLAYGROUND_BF16", "0")
+    assert not devices.bf16()
+    monkeypatch.setenv("PLAYGROUND_BF16", "1")
+    assert devices.bf16() and not devices.bf16("mps")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
+    assert not devices.bf16()
+
+
 @pytest.mark.parametrize(
     ("files", "most"),
     [

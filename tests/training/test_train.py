@@ -12,6 +12,7 @@ from PIL import Image
 from playground import train
 from playground.checkpoints import load
 from playground.errors import UserError
+from playground.models.devices import bf16
 from playground.models.unet import Sketch
 from playground.predictions import Prediction, q_sample
 from playground.schedules import SCHEDULES
@@ -215,7 +216,7 @@ def test_estimate_for_self_conditioning_is_x0(data):
         torch.testing.assert_close(guess, x0, atol=1e-3, rtol=0)
 
 
-def test_shares_of_a_batch_make_the_gradient_of_the_whole(data, monkeypatch):
+def test_shares_of_a_batch_make_the_gradient_of_the_whole(data, monkeypatch, float32):
     runs = []
     for cores in (1, 3):
         monkeypatch.setattr(training, "threads", lambda cores=cores: cores)
@@ -226,6 +227,20 @@ def test_shares_of_a_batch_make_the_gradient_of_the_whole(data, monkeypatch):
     assert runs[0].losses == pytest.approx(runs[1].losses, rel=1e-4)
     for a, b in zip(runs[0].net.parameters(), runs[1].net.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, atol=1e-5, rtol=1e-3)
+
+
+def test_bf16_leaves_the_gradient_its_direction(data, monkeypatch):
+    if not bf16():
+        pytest.skip("this processor does not compute in bf16")
+    gradients = {}
+    for switch in ("0", "1"):
+        monkeypatch.setenv("PLAYGROUND_BF16", switch)
+        run = trainer(data)
+        assert run.autocast == (switch == "1")
+        for _ in range(3):  # the last layers start at zero, and nothing before them learns at first
+            run.train_step(0.0)
+        gradients[switch] = torch.cat([weight.grad.flatten() for weight in run.net.parameters()])
+    assert 0.99 < torch.cosine_similarity(gradients["0"], gradients["1"], dim=0) < 1.0
 
 
 def test_a_training_can_begin_with_the_weights_of_another(data, tmp_path):
@@ -253,7 +268,7 @@ def test_a_net_from_before_there_were_sketches_gets_one(data, tmp_path):
     assert second.net.model.sketch is not None
 
 
-def test_a_sketch_is_widened_without_drawing_anything_else(data, tmp_path):
+def test_a_sketch_is_widened_without_drawing_anything_else(data, tmp_path, float32):
     first = trainer(data, sketch=16)
     for _ in range(5):
         first.train_step(0.0)
