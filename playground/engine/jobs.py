@@ -15,6 +15,7 @@ from playground.models.conditioning import Condition
 from playground.models.denoiser import NOTHING
 from playground.predictions import q_sample
 from playground.samplers import SAMPLERS, Noise, count_evaluations
+from playground.samplers.inpainting import Hole, fill, stretches
 from playground.samplers.noise import noise_of
 from playground.schedules import Level, NoiseSchedule, on_clock, spaced
 
@@ -39,7 +40,7 @@ class Job:
     guidance_scale: float = 1.0
     clip: bool = True
     steps_hint: int | None = None  # questions the sampler will ask, for progress; None where it can't be said
-    recipe: tuple | None = None  # (name of the sampler, x, levels, noise, knobs)
+    recipe: tuple | None = None  # (name of the sampler, x, levels, noise, knobs, hole)
 
     def __getstate__(self) -> dict:
         if self.recipe is None:
@@ -48,14 +49,19 @@ class Job:
         return vars(self) | {"sampler": None, "recipe": (name, x.numpy(), *rest)}
 
     def __setstate__(self, state: dict) -> None:
-        name, x, levels, noise, knobs = state["recipe"]
-        recipe = (name, torch.from_numpy(x), levels, noise, knobs)
+        name, x, *rest = state["recipe"]
+        recipe = (name, torch.from_numpy(x), *rest)
         vars(self).update(state, sampler=started(*recipe), recipe=recipe)
 
 
-def started(name: str, x: Tensor, levels: Sequence[Level], noise: Noise, knobs: dict) -> Generator:
-    """A sampler by name, at x (1, C, H, W)."""
-    return SAMPLERS[name].function(x, levels, noise, **knobs)
+def started(
+    name: str, x: Tensor, levels: Sequence[Level], noise: Noise, knobs: dict, hole: Hole | None = None
+) -> Generator:
+    """A sampler by name, at x (1, C, H, W); where there is a hole, filling it."""
+    function = SAMPLERS[name].function
+    if hole is None:
+        return function(x, levels, noise, **knobs)
+    return fill(function, x, levels, noise, hole, **knobs)
 
 
 def job_for(
@@ -70,6 +76,7 @@ def job_for(
     condition: Condition = NOTHING,
     guidance_scale: float = 1.0,
     noise: Noise | None = None,
+    hole: Hole | None = None,
     **knobs: object,
 ) -> Job:
     """One picture from plain settings, for the size and the schedule of a model: an engine or a checkpoint.
@@ -78,7 +85,8 @@ def job_for(
     (C, H, W) or (1, C, H, W) in [−1, 1], only the last round(strength · steps) steps are run, from it noised
     to that level (SDEdit, Meng et al. 2022, arXiv:2108.01073). `schedule` decides which levels are
     visited; the network is told the t of its own schedule with the same noise. `noise` stands in for that of the
-    seed. Knobs that are None keep the sampler's default.
+    seed. With a `hole` only what is masked is made, around what is known. Knobs that are None keep the sampler's
+    default.
 
     Raises:
         UserError: there is no such sampler or knob, or a number is out of range.
@@ -103,6 +111,7 @@ def job_for(
         x = q_sample(start.reshape(x.shape).double(), levels[0], x)
     if schedule is not None:
         levels = on_clock(levels, model.schedule)
-    questions = count_evaluations(sampler, levels, **given)
-    recipe = (sampler, x, levels, noise, given)
+    parts = stretches(len(levels) - 1, *((hole.resamplings, hole.jump) if hole else (1, 1)))
+    questions = sum(times * count_evaluations(sampler, levels[k.start : k.stop], **given) for k, times in parts)
+    recipe = (sampler, x, levels, noise, given, hole)
     return Job(started(*recipe), condition, guidance_scale, steps_hint=questions, recipe=recipe)

@@ -1,5 +1,7 @@
 """Jobs from plain settings, against the levels and the noise that they should have."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from playground.checkpoints import load
 from playground.engine import job_for
 from playground.errors import UserError
 from playground.samplers import SAMPLERS, run
+from playground.samplers.inpainting import Hole
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, spaced
 from playground.theory.exact import gaussian
@@ -45,6 +48,19 @@ def test_every_sampler_asks_as_often_as_the_hint_says(checkpoint, name):
     job = job_for(checkpoint, name, steps=6, seed=1)
     queries, final = asked(job)
     assert len(queries) == job.steps_hint and final.shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("r", [1, 3])
+def test_a_hole_is_filled_in_as_many_questions_as_the_hint_says_and_travels(checkpoint, name, r):
+    x0 = torch.full((1, 3, 16, 16), 0.5).double()
+    mask = torch.zeros(1, 1, 16, 16, dtype=torch.bool)
+    mask[..., :8, :] = True
+    job = job_for(checkpoint, name, steps=6, seed=1, hole=Hole(x0, mask, r, 2))
+    sent = pickle.loads(pickle.dumps(job))
+    queries, final = asked(job)
+    assert len(queries) == job.steps_hint and (r == 1) == (job.steps_hint == job_for(checkpoint, name, 6).steps_hint)
+    assert torch.equal(final[..., 8:, :], x0[..., 8:, :]) and torch.equal(asked(sent)[1], final)
 
 
 @pytest.mark.parametrize(("strength", "steps"), [(1.0, 10), (0.6, 6), (0.05, 0), (0.0, 0)])
