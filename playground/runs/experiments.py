@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from PIL import Image
+from torch import Tensor
 
 from playground.errors import UserError
 from playground.images import bundled, to_tensor
@@ -19,6 +21,7 @@ from playground.schedules import Level
 
 LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in settings.LANES]
 OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
+MOST = 16  # lanes of a grid
 BETWEEN = 5  # pictures from one seed to the other, both included
 MAX_SEED = 2**31 - 1
 
@@ -61,6 +64,60 @@ def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequenc
 def _curve(lanes: Sequence[Lane]) -> str:
     """What the curve shows of pictures that were started from one: how far x̂0 is from it, unless it is to change."""
     return "change" if any(lane.truth is None for lane in lanes) else "error"
+
+
+def filling(values: Mapping[str, object], image: Image.Image, mask: Tensor, who: object = None) -> Live:
+    """What is masked of `image`, bool (S, S), made anew: by replacement, and with more than one resampling by RePaint
+    beside it. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    start = to_tensor(image, engine.picture_size)
+    r, jump = check("resamplings", values.get("resamplings")), check("jump", values.get("jump"))
+    lanes = [lane_for(engine, {**values, "resamplings": 1}, ("replaced", {}), start=start, mask=mask)]
+    if r > 1:
+        label = "resampled", {"r": r, "jump": jump}
+        lanes.append(lane_for(engine, values, label, start=start, mask=mask))
+    return Live(engine, lanes, who=who)
+
+
+def mask_of(image: Image.Image | None, size: int) -> Tensor:
+    """A mask as bool (size, size), from a picture that is white where it should be made anew; without one the middle
+    half. Raises UserError where nothing is masked."""
+    if image is None:
+        mask = torch.zeros(size, size, dtype=torch.bool)
+        mask[size // 4 : -(size // 4), size // 4 : -(size // 4)] = True
+        return mask
+    mask = to_tensor(image, size)[0].mean(dim=0) > 0
+    if not mask.any():
+        raise UserError("Nothing is masked: paint over what should be made anew.")
+    return mask
+
+
+def between_pictures(
+    values: Mapping[str, object],
+    pair: tuple[Image.Image, Image.Image],
+    shares: Sequence[float],
+    strengths: Sequence[float],
+    who: object = None,
+) -> Live:
+    """Two pictures noised to each of the strengths with the noise of one seed, mixed by each of the shares of the other
+    one, and denoised: a lane for each, row by row. Raises UserError.
+
+    With the same noise, mixing what is noised is noising what is mixed: a·((1−λ)x0 + λx0') + s·ε.
+    """
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if not 1 <= len(shares) * len(strengths) <= MOST:
+        raise UserError("That would be {count} pictures; there may be 1 to {most}.",
+                        count=len(shares) * len(strengths), most=MOST)  # fmt: skip
+    one, other = (engine.space.encode(to_tensor(image, engine.picture_size).double()) for image in pair)
+    lanes: list[Lane] = []
+    for strength in (check("strength", strength) for strength in strengths):
+        for share in (check("mix", share) for share in shares):
+            x0 = torch.lerp(one, other, share)
+            label = "mixed", {"share": f"{share:g}", "strength": f"{strength:g}"}
+            lane = lane_for(engine, {**values, "strength": strength}, label, start=engine.space.decode(x0), x0=x0)
+            lane.settings |= {"mix": share}
+            lanes.append(lane)
+    return Live(engine, lanes, who=who)
 
 
 def lane_of(given: object) -> dict:

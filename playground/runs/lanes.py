@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from playground.checkpoints import list_checkpoints
@@ -22,6 +24,7 @@ from playground.runs.frames import Frame
 from playground.runs.records import RunRecord, file_name, sha256
 from playground.runs.settings import check, knobs_of
 from playground.samplers import SAMPLERS, Noise
+from playground.samplers.inpainting import Hole
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
 
@@ -40,6 +43,7 @@ class Lane:
     start: Tensor | None = None  # the picture it was started from, (C, S, S)
     eps: Tensor | None = None  # and the noise that was added in the U-Net's space, (C, H, W)
     truth: Tensor | None = None  # what x̂0 should be, (C, S, S): that picture, unless a prompt asks for another
+    mask: Tensor | None = None  # bool (S, S), where it is made anew; elsewhere it stays what it was started from
     frames: list[Frame] = field(default_factory=list)
     final: Tensor | None = None  # the finished picture, (C, S, S)
     strayed: bool = False  # it ended far outside the range of pictures: the sampler flew off
@@ -57,6 +61,10 @@ class Lane:
     @property
     def file(self) -> str:
         return f"{file_name(self.settings)}.png"
+
+    def pasted(self, made: Tensor) -> Tensor:
+        """A finished picture (C, S, S), and where it was not to be touched what it was before, to the last bit."""
+        return made if self.mask is None else torch.where(self.mask, made, self.start.to(made))
 
     def record(self) -> RunRecord:
         """The finished picture with its steps, as receipts are written from it."""
@@ -89,12 +97,16 @@ def lane_for(
     note: str = "",
     start: Tensor | None = None,
     noise: Noise | None = None,
+    x0: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> Lane:
     """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing
     schedule is the model's own).
 
     start: a picture (1, 3, S, S) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
     noise: stands in for the seed's.
+    x0: `start` in the space of the U-Net, (1, C, H, W), where it is not simply what encoding gives.
+    mask: bool (S, S), True where `start` is to be made anew, from pure noise and around what is left of it.
 
     Raises:
         UserError: a setting is out of range, or the model has no such style.
@@ -119,10 +131,14 @@ def lane_for(
     elif used["schedule"] != own.name:
         schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
         used |= bends
-    x0 = eps = truth = None
-    if start is not None:
-        used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
+    eps = truth = hole = None
+    if start is not None and x0 is None:
         x0 = engine.space.encode(start.double())
+    if mask is not None:
+        used |= {name: check(name, values.get(name)) for name in ("resamplings", "jump")}
+        hole, x0 = Hole(x0, covered(mask, engine.space.factor), used["resamplings"], used["jump"]), None
+    elif start is not None:
+        used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
         eps = noise_of(used["seed"])(x0.shape)[0]
         if condition == NOTHING or used["guidance_scale"] == 0:
             truth = engine.space.decode(x0)[0]
@@ -138,6 +154,12 @@ def lane_for(
         condition,
         used["guidance_scale"],
         noise,
+        hole,
         **knobs,
     )
-    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps, truth)
+    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps, truth, mask)
+
+
+def covered(mask: Tensor, factor: int) -> Tensor:
+    """A mask of a picture, bool (S, S), in the U-Net's space, (1, 1, S/factor, S/factor): True wherever it touches."""
+    return F.max_pool2d(mask[None, None].double(), factor) > 0

@@ -104,7 +104,7 @@ class Live:
                 )
             )
         if step.final is not None:
-            lane.final = space.decode(step.final[None])[0]
+            lane.final = lane.pasted(space.decode(step.final[None])[0])
             lane.strayed = outside(step.final) > FAR
             done = to_pixels(lane.final)
             error, gap = (None, None) if known is None else error_map(lane.final, known)

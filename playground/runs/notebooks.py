@@ -7,6 +7,8 @@ import json
 import pprint
 from collections.abc import Sequence
 
+from PIL import Image
+
 from playground import images
 from playground.runs.records import RunRecord
 
@@ -24,6 +26,11 @@ engine = engine_for({checkpoint!r})
 
 START = """\
 start = to_tensor(open_picture(base64.b64decode({start!r})), engine.picture_size)
+"""
+
+MASK = """\
+import numpy as np, torch
+mask = torch.from_numpy(np.array(open_picture(base64.b64decode({mask!r})))[..., 0] > 127)  # True: made anew
 """
 
 BETWEEN = """\
@@ -59,6 +66,10 @@ def notebook(records: Sequence[RunRecord]) -> str:
         if record.start is not None:
             more = ", start=start"
             cells.append(_code(START.format(start=base64.b64encode(images.to_png(record.start)).decode("ascii"))))
+        if record.mask is not None:
+            more += ", mask=mask"
+            mask = images.to_png(Image.fromarray(record.mask))
+            cells.append(_code(MASK.format(mask=base64.b64encode(mask).decode("ascii"))))
         if "share" in record.settings:
             more += ", noise=noise"
             cells.append(_code(BETWEEN))

@@ -39,6 +39,7 @@ class RunRecord:
     steps: Sequence[Moment]
     final: np.ndarray
     start: np.ndarray | None = None
+    mask: np.ndarray | None = None  # bool (H, W), where it was made anew
 
     @classmethod
     def of(cls, lane) -> RunRecord:
@@ -46,7 +47,8 @@ class RunRecord:
         steps = [frame for frame in lane.frames if not frame.last]
         places = np.linspace(0, len(steps) - 1, min(len(steps), MAX_STEPS))
         start = None if lane.start is None else to_pixels(lane.start)
-        return cls(dict(lane.settings), [steps[round(place)] for place in places], to_pixels(lane.final), start)
+        mask = None if lane.mask is None else lane.mask.numpy()
+        return cls(dict(lane.settings), [steps[round(place)] for place in places], to_pixels(lane.final), start, mask)
 
     @property
     def sha256(self) -> str:

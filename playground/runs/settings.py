@@ -23,9 +23,9 @@ from playground.knobs import Knob
 from playground.samplers import SAMPLERS
 from playground.schedules import SCHEDULES, SPACINGS, drawn
 
-TABS = ("noise", "schedules", "train", "denoise", "generate", "duel", "score", "objective")
-PICTURE_TABS = ("noise", "denoise", "generate", "duel")
-SAMPLING_TABS = ("denoise", "generate", "duel", "score")
+TABS = ("noise", "schedules", "train", "denoise", "generate", "paint", "duel", "score", "objective")
+PICTURE_TABS = ("noise", "denoise", "generate", "paint", "duel")
+SAMPLING_TABS = ("denoise", "generate", "paint", "duel", "score")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Setting:
     methods: tuple[str, ...] = ()
 
 
-SPOKEN = ("denoise", "generate", "duel")
+SPOKEN = ("denoise", "generate", "paint", "duel")
 MAX_SEED = 2**31 - 1
 MAX_TEXT = 400
 
@@ -74,10 +74,16 @@ ROWS = (
             label="Spacing of the steps"),
     Setting("guidance_scale", "float", 2.0, 0.0, 20.0, 0.1, tabs=SPOKEN, label="Guidance scale",
             help="1 is the plain conditional model, 0 the unconditional one."),
-    Setting("strength", "float", 0.6, 0.0, 1.0, 0.01, tabs=("denoise", "generate"), label="Strength",
+    Setting("strength", "float", 0.6, 0.0, 1.0, 0.01, tabs=("denoise", "generate", "paint"), label="Strength",
             help="How far towards noise the picture is taken before it is denoised."),
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),
     Setting("steered", "bool", False, tabs=("denoise",), label="Use the prompt"),
+    Setting("paint_mode", "choice", "picture", choices=("picture", "fill"), tabs=("paint",), label="Painting makes"),
+    Setting("resamplings", "int", 1, 1, 20, 1, tabs=("paint",), label="Resamplings, r",
+            help="How often each stretch of the run is gone through. 1 only replaces what is known, at every level."),
+    Setting("jump", "int", 5, 1, 50, 1, tabs=("paint",), label="Steps of a stretch, j"),
+    Setting("mix", "float", 0.5, 0.0, 1.0, 0.01, tabs=("paint",), label="Share of the other picture, λ"),
+    Setting("other_picture", "name", "", 0, 80, tabs=("paint",), label="The other picture"),
     Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
     Setting("dataset", "name", "moons", 0, 40, tabs=("train", "score"), label="Points"),
     Setting("motion", "choice", "reverse", choices=("forward", "reverse", "langevin"), tabs=("score",), label="Motion",
@@ -111,7 +117,7 @@ def _with_lanes(rows: Iterable[Setting]) -> Iterator[Setting]:
         yield Setting(f"eta_{k}", "float", 0.0, 0, 1, 0.1, tabs=("duel",), label="Eta")
         yield Setting(f"guidance_scale_{k}", "float", 2.0, 0.0, 20.0, 0.1, tabs=("duel",), label="Guidance")
     for k, strength in enumerate(STRENGTHS, start=1):
-        yield Setting(f"strength_{k}", "float", strength, 0.0, 1.0, 0.05, tabs=("duel",), label="Strength")
+        yield Setting(f"strength_{k}", "float", strength, 0.0, 1.0, 0.05, tabs=("paint",), label="Strength")
 
 
 def _with_knobs(rows: Iterable[Setting]) -> dict[str, Setting]:

@@ -106,8 +106,8 @@ def ours(levels, r: int, jump: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def algorithm_1(levels, r: int, jump: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lugmayr et al. 2022, step by step in its own order: known from eq. 8a, unknown from 8b, joined by 8c; then back by
-    q(x_t | x_{t−1}), a link at a time. Begins with the known number noised, as everywhere else."""
+    """Lugmayr et al. 2022, step by step in its own order: known from eq. 8a, unknown from 8b, joined by 8c; then back
+    by q(x_t | x_{t−1}), a link at a time. Begins with the known number noised, as everywhere else."""
     symbols, fresh = 1 + 3 * 6 * len(levels) * r * jump, iter(range(1, 10**6))
 
     def one():

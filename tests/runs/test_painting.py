@@ -1,0 +1,138 @@
+"""Pictures made from pixels: filling a hole and mixing two pictures, against their papers written down plainly."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from playground.checkpoints import Checkpoint
+from playground.engine import Engine
+from playground.errors import UserError
+from playground.images import bundled, to_pixels, to_tensor
+from playground.models.denoiser import UNetDenoiser, clipped, guided
+from playground.runs import experiments
+from playground.runs.experiments import between_pictures, filling, mask_of
+from playground.runs.notebooks import notebook
+from playground.samplers.noise import noise_of
+from playground.schedules import spaced
+
+SIDE, SEED, STEPS = 16, 3, 5
+SETTINGS = {"prompt": "cat face", "style": "flat", "seed": SEED, "sampler": "ddpm", "steps": STEPS}
+CAT, SUN = (bundled.picture(name, 64) for name in ("cat", "sunset"))
+
+
+@pytest.fixture(scope="module")
+def latent():
+    """An engine of latents of 8 × 8, whose weights are drawn at random."""
+    torch.manual_seed(1)
+    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16}
+    space = {"dims": [8], "blocks": 1}
+    engine = Engine(Checkpoint(size=SIDE // 2, words=("cat", "face"), styles=("flat",), unet=unet, autoencoder=space))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["pixels", "latents"])
+def model(request, engine, monkeypatch):
+    """An engine, and the experiments asking it whatever the settings say."""
+    chosen = engine if request.param == "pixels" else request.getfixturevalue("latent")
+    monkeypatch.setattr(experiments, "engine_for", lambda *_: chosen)
+    return chosen
+
+
+def asked_by_hand(model):
+    condition, _ = model.checkpoint.parse("cat face", "flat")
+    denoise = clipped(guided(UNetDenoiser(model.checkpoint), 2.0))
+    return lambda x, level: denoise(x, level, [condition])
+
+
+def ddpm_step(x, x0, here, there, z):
+    """Ho et al. 2020, eq. 6 and 7."""
+    alpha, left = here.alpha_bar / there.alpha_bar, 1 - here.alpha_bar
+    mean = (there.signal_rate * (1 - alpha) * x0 + alpha**0.5 * (1 - there.alpha_bar) * x) / left
+    return mean + ((1 - alpha) * (1 - there.alpha_bar) / left) ** 0.5 * z
+
+
+def corner() -> Image.Image:
+    """A mask: the upper left quarter, and one pixel beside it."""
+    pixels = np.zeros((SIDE, SIDE), np.uint8)
+    pixels[:8, :8] = pixels[11, 11] = 255
+    return Image.fromarray(pixels)
+
+
+def test_a_hole_is_filled_as_the_paper_says_and_the_rest_is_what_it_was(model):
+    mask = mask_of(corner(), SIDE)
+    run = filling(SETTINGS, CAT, mask)
+    run.finish()
+    (lane,) = run.lanes
+
+    start = to_tensor(CAT, SIDE)
+    x0, noise, ask = model.space.encode(start.double()), noise_of(SEED), asked_by_hand(model)
+    touched = mask.view(1, 1, SIDE, SIDE)
+    if model.space.factor == 2:  # a latent is made anew wherever the mask touches its square
+        touched = touched[..., ::2, ::2] | touched[..., 1::2, ::2] | touched[..., ::2, 1::2] | touched[..., 1::2, 1::2]
+    x = noise(x0.shape)
+    for here, there in zip(spaced(model.schedule, STEPS), spaced(model.schedule, STEPS)[1:], strict=False):
+        known = here.signal_rate * x0 + here.noise_rate * noise(x.shape)
+        x = torch.where(touched, x, known)
+        x = ddpm_step(x, ask(x, here).x0, here, there, noise(x.shape) if there.t else torch.zeros_like(x))
+    x = torch.where(touched, x, x0)
+    made = to_pixels(model.space.decode(x)[0]).astype(int)
+
+    got, before = to_pixels(lane.final), to_pixels(start[0])
+    assert np.array_equal(got[~mask], before[~mask]) and not np.array_equal(got[mask], before[mask])
+    assert np.abs(got[mask] - made[mask]).max() <= 1
+    assert (lane.frames[-1].x == got).all() and lane.truth is None
+
+
+def test_repaint_stands_beside_replacement(model):
+    run = filling(SETTINGS | {"resamplings": 3, "jump": 2}, CAT, mask_of(None, SIDE))
+    run.finish()
+    once, often = run.lanes
+    assert (once.nfe, often.nfe) == (2 * STEPS, 2 * (2 * 2 * 3 + 1)) and often.label[0] == "resampled"
+    mask = mask_of(None, SIDE)
+    assert torch.equal(once.final[:, ~mask], often.final[:, ~mask]) and not torch.equal(once.final, often.final)
+
+
+def test_a_filled_picture_is_a_notebook_that_fills_it_again(model, monkeypatch, capsys):
+    run = filling(SETTINGS, CAT, mask_of(corner(), SIDE))
+    run.finish()
+    cells = ["".join(cell["source"]) for cell in json.loads(notebook([run.lanes[0].record()]))["cells"]]
+    code = "\n".join(cell for cell in cells if not cell.startswith("#") or "import base64" in cell)
+    monkeypatch.setattr("playground.runs.engine_for", lambda *_: model)
+    exec(code, {})
+    assert "The same picture, to the last bit." in capsys.readouterr().out
+
+
+def test_two_pictures_are_noised_alike_mixed_and_denoised(model):
+    """labml's evaluation: both noised to t with the same noise, mixed by λ, denoised."""
+    run = between_pictures(SETTINGS, (CAT, SUN), [0, 0.25, 1], [0.6, 1.0])
+    run.finish()
+    assert [lane.label[1]["share"] for lane in run.lanes] == ["0", "0.25", "1"] * 2
+    one, two = (model.space.encode(to_tensor(image, SIDE).double()) for image in (CAT, SUN))
+    ask, levels = asked_by_hand(model), spaced(model.schedule, STEPS)[2:]
+    noise = noise_of(SEED)
+    eps = noise(one.shape)
+    x = 0.75 * (levels[0].signal_rate * one + levels[0].noise_rate * eps)
+    x = x + 0.25 * (levels[0].signal_rate * two + levels[0].noise_rate * eps)
+    for here, there in zip(levels, levels[1:], strict=False):
+        x = ddpm_step(x, ask(x, here).x0, here, there, noise(x.shape) if there.t else torch.zeros_like(x))
+    assert np.abs(to_pixels(run.lanes[1].final).astype(int) - to_pixels(model.space.decode(x)[0])).max() <= 1
+    # from t = T nothing of either is left: whatever the mix, it is the picture of the seed
+    ends = [to_pixels(lane.final).astype(int) for lane in run.lanes[3:]]
+    assert max(np.abs(end - ends[0]).max() for end in ends) <= 1
+
+
+def test_what_cannot_be_is_said_in_a_sentence(model):
+    with pytest.raises(UserError, match="Nothing is masked"):
+        mask_of(Image.new("L", (8, 8)), SIDE)
+    with pytest.raises(UserError, match="Resamplings, r must be"):
+        filling(SETTINGS | {"resamplings": 0}, CAT, mask_of(None, SIDE))
+    with pytest.raises(UserError, match="17 pictures"):
+        between_pictures(SETTINGS, (CAT, SUN), [0.5] * 17, [1])
+    with pytest.raises(UserError, match="λ must be"):
+        between_pictures(SETTINGS, (CAT, SUN), [1.5], [1])
