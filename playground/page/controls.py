@@ -161,6 +161,19 @@ def errors_shown(fn: Callable) -> Callable:
     return shown
 
 
+def answered(fn: Callable[[object], dict]) -> Callable[..., dict]:
+    """A function the page calls directly: a UserError is its answer's "error", a sentence."""
+
+    def answer(asked, request: gr.Request = None):  # Gradio reads the signature, and gives the request
+        try:
+            return fn(asked)
+        except UserError as error:
+            return {"error": say(error, request)}
+
+    answer.__name__ = fn.__name__
+    return answer
+
+
 def _shown(error: Exception) -> gr.Error:
     if isinstance(error, gr.Error):
         return error

@@ -21,6 +21,7 @@ from playground.schedules import Level
 
 LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in settings.LANES]
 OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the other picture
 MOST = 16  # lanes of a grid
 BETWEEN = 5  # pictures from one seed to the other, both included
 MAX_SEED = 2**31 - 1
@@ -77,6 +78,24 @@ def filling(values: Mapping[str, object], image: Image.Image, mask: Tensor, who:
         label = "resampled", {"r": r, "jump": jump}
         lanes.append(lane_for(engine, values, label, start=start, mask=mask))
     return Live(engine, lanes, who=who)
+
+
+def painted(
+    values: Mapping[str, object], picture: Image.Image, mask: Image.Image | None = None, who: object = None
+) -> Live:
+    """What is painted made into a picture: noised to `strength` and denoised (SDEdit); with a mask, what that shows
+    white of it made anew. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if mask is not None:
+        return filling(values, picture, mask_of(mask, engine.picture_size), who)
+    return Live(engine, [lane_for(engine, values, start=to_tensor(picture, engine.picture_size))], "error", who)
+
+
+def last(live: Live) -> Tensor:
+    """The finished picture (C, S, S) of a run's last lane alone, without looking at a step on the way."""
+    lane = live.lanes[-1]
+    *_, step = live.engine.run([lane.job], who=live.who)
+    return lane.pasted(live.engine.space.decode(step.final[None])[0])
 
 
 def mask_of(image: Image.Image | None, size: int) -> Tensor:

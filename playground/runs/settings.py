@@ -79,6 +79,8 @@ ROWS = (
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),
     Setting("steered", "bool", False, tabs=("denoise",), label="Use the prompt"),
     Setting("paint_mode", "choice", "picture", choices=("picture", "fill"), tabs=("paint",), label="Painting makes"),
+    Setting("paint_sampler", "choice", "ddim", choices=tuple(SAMPLERS), tabs=("paint",), label="Sampler"),
+    Setting("paint_steps", "int", 8, 1, 50, 1, tabs=("paint",), label="Steps of an answer"),
     Setting("resamplings", "int", 1, 1, 20, 1, tabs=("paint",), label="Resamplings, r",
             help="How often each stretch of the run is gone through. 1 only replaces what is known, at every level."),
     Setting("jump", "int", 5, 1, 50, 1, tabs=("paint",), label="Steps of a stretch, j"),

@@ -27,11 +27,18 @@ def run_row(label) -> tuple[gr.Button, gr.Button]:
     return go, stop
 
 
-def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: gr.HTML, corner: ReceiptCorner):
+def stream(
+    triggers: Sequence[Callable],
+    prepare: Callable,
+    inputs: dict,
+    view: gr.HTML,
+    corner: ReceiptCorner,
+    js: str | None = None,
+):
     """An event that makes the run `prepare(values, who)` and streams it to the player, on any of `triggers`.
 
     `values` is {name: value} of `inputs`, and the page's device where they have none; `who` tells the engine whose run
-    it is. The finished run goes to the corner where it can be kept.
+    it is. The finished run goes to the corner where it can be kept. `js` may put in values that the page alone knows.
     """
     names, device = list(inputs), building().start("device")
     finished: OrderedDict[object, list[RunRecord]] = OrderedDict()  # by session, until the page asks for them
@@ -51,6 +58,7 @@ def stream(triggers: Sequence[Callable], prepare: Callable, inputs: dict, view: 
         errors_shown(run),
         list(inputs.values()),
         view,
+        js=js,
         concurrency_limit=RUNS,
         concurrency_id="runs",
         **QUIET,

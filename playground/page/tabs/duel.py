@@ -1,17 +1,14 @@
-"""Duel: samplers side by side from one seed, in lock-step; and a picture edited by several strengths."""
+"""Duel: samplers side by side from one seed, in lock-step."""
 
 from __future__ import annotations
 
 import gradio as gr
-from PIL import Image
 
-from playground.images import bundled
-from playground.page.controls import QUIET, control, safe_image
+from playground.page.controls import QUIET, control
 from playground.page.endpoints import endpoint
 from playground.page.parts.first_look import first_look
 from playground.page.parts.model import (
     follow_model,
-    guidance_state,
     prompt_controls,
     starting_model,
 )
@@ -28,33 +25,19 @@ from playground.runs.experiments import (
     answer,
     distances,
     duel,
-    editing,
     has_eta,
     lane_of,
 )
-from playground.runs.settings import STRENGTHS, check
+from playground.runs.settings import check
 from playground.samplers import SAMPLERS
 
 TITLE = _("Duel")
 ID = "duel-player"
-EDIT = "edit-player"
 NUMBERS = range(1, len(LANES) + 1)
-TO_STRENGTHS = [f"strength_{k}" for k in range(1, len(STRENGTHS) + 1)]
 
 
 def build(page) -> None:
     """The tab, inside `gr.Tab`."""
-    with gr.Tabs(elem_classes="lab-subtabs"):
-        with gr.Tab(_("Samplers")):
-            build_samplers()
-        with gr.Tab(_("Editing by strength")):
-            build_editing()
-    common = [name for name in SAMPLING if name != "sampler"]
-    endpoint(compare_samplers, "compare_samplers", settings=("prompt", "style", "seed", *common))
-    endpoint(edit, "edit", settings=("image", "prompt", "style", "seed", "strengths", *SAMPLING))
-
-
-def build_samplers() -> None:
     titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
@@ -97,39 +80,8 @@ def build_samplers() -> None:
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], ID)
     first_look(view, prepare, inputs)
-
-
-def build_editing() -> None:
-    with gr.Row(elem_classes="lab-split"):
-        with gr.Column(elem_classes="lab-stage"):
-            view = player(EDIT)
-        with gr.Column(elem_classes="lab-controls"):
-            inputs = {
-                "image": safe_image(
-                    elem_id="edit-image",
-                    buttons=[],
-                    alt_text=_("The picture to be edited"),
-                )
-            }
-            names = [(name.capitalize(), name) for name in bundled.PICTURES]
-            inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=names, value="cat")
-            spoken, hints = prompt_controls("edit")
-            inputs |= spoken
-            inputs["seed"] = control("seed", "edit", info=None)
-            go, stop = run_row(_("Edit"))
-            inputs |= {name: control(name, "edit") for name in TO_STRENGTHS}
-            inputs["steps"] = control("steps", "edit")
-            inputs["guidance_scale"] = control("guidance_scale", "edit", **guidance_state(starting_model()))
-            inputs |= more_controls("edit")
-            follow_model("edit", inputs, hints)
-            corner = ReceiptCorner("edit", picture=inputs["image"])
-
-    def prepare(values: dict, who: object) -> Live:
-        image = values["image"] or bundled.picture(values["picture"] or "cat")
-        return editing(values, image, [values[name] for name in TO_STRENGTHS], who)
-
-    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
-    first_look(view, prepare, inputs)
+    common = [name for name in SAMPLING if name != "sampler"]
+    endpoint(compare_samplers, "compare_samplers", settings=("prompt", "style", "seed", *common))
 
 
 def compare_samplers(values: dict, lanes: list = None):
@@ -144,13 +96,3 @@ def compare_samplers(values: dict, lanes: list = None):
     used["lanes"] = [lane.settings for lane in run.lanes]
     used["apart"] = [distances(run.lanes[0].frames, lane.frames) for lane in run.lanes]
     return files, used
-
-
-def edit(values: dict, image: Image.Image | None = None, strengths: list = None):
-    """Edits `image` (the bundled cat where there is none): noised to each of `strengths`, denoised towards the prompt.
-
-    Returns one PNG file for each strength, and the settings used.
-    """
-    run = editing(values, image or bundled.picture("cat"), strengths or list(STRENGTHS))
-    files, used = answer(run)
-    return files, used | {"strengths": [lane.settings["strength"] for lane in run.lanes]}

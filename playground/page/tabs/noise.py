@@ -14,9 +14,9 @@ from PIL import Image
 from playground.errors import UserError
 from playground.images import to_pixels, to_tensor
 from playground.images.bundled import PICTURES
-from playground.page.controls import control, errors_shown, safe_image
+from playground.page.controls import answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
-from playground.page.translations import _, say
+from playground.page.translations import _
 from playground.page.widgets.scrubber import scrubber
 from playground.predictions import q_sample
 from playground.runs.forward import (
@@ -105,23 +105,10 @@ def _question(asked: object) -> tuple:
     return Image.fromarray(pixels), schedule, t, check("seed", asked.get("seed"))
 
 
-def _answered(fn: Callable[[object], dict]) -> Callable[..., dict]:
-    """A function the page calls directly: a UserError is its answer's "error", a sentence."""
-
-    def answer(asked, request: gr.Request = None):
-        try:
-            return fn(asked)
-        except UserError as error:
-            return {"error": say(error, request)}
-
-    answer.__name__ = fn.__name__  # by which the page calls it
-    return answer
-
-
 def questions(engine: Callable) -> list[Callable]:
     """What the page may ask the server about the picture in hand; `engine(checkpoint)` gives the engine."""
 
-    @_answered
+    @answered
     def look(asked):
         image, schedule, t, seed = _question(asked)
         network = engine(check("checkpoint", asked.get("checkpoint")))
@@ -132,7 +119,7 @@ def questions(engine: Callable) -> list[Callable]:
         took = 1000 * (time.perf_counter() - began)
         return answer | {"gap": encoded(gap), "rmse": error, "n": network.picture_size, "t": t, "ms": took}
 
-    @_answered
+    @answered
     def chain(asked):
         image, schedule, t, seed = _question(asked)
         with WALKS:

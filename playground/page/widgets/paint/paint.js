@@ -33,7 +33,7 @@ export function nameOf(colour) {
   return NAMES[FIXED.reduce((best, next) => (apart(next[1]) < apart(best[1]) ? next : best))[0]]();
 }
 
-export function mount({ element, props, server, watch }) {
+export function mount({ element, props, server, trigger, watch }) {
   const $ = (selector) => element.querySelector(selector);
   const root = $(".paint");
   const canvas = $("#paint-canvas");
@@ -55,6 +55,7 @@ export function mount({ element, props, server, watch }) {
   let shown = 0;
   let movedAt = 0; // when the hand moved last, for the time that an answer took
   let camera = null;
+  const who = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()); // one easel, one person's turns
   const taken = []; // when the latest answers were shown
 
   // ------------------------------------------------------------------ asking
@@ -62,7 +63,7 @@ export function mount({ element, props, server, watch }) {
   const ask = pump(
     async (question) => {
       const { n } = sheet;
-      const sent = { ...settings, seq: question.seq, n, picture: base64(new Uint8Array(sheet.layers.picture)) };
+      const sent = { ...settings, who, seq: question.seq, n, picture: base64(new Uint8Array(sheet.layers.picture)) };
       if (settings.paint_mode === "fill") sent.mask = base64(new Uint8Array(sheet.layers.mask));
       if (settings.paint_mode === "lines") sent.lines = base64(new Uint8Array(sheet.layers.lines));
       root.dataset.asked = question.seq;
@@ -519,5 +520,5 @@ export function mount({ element, props, server, watch }) {
   swatches();
   setTool("brush");
   watch("value", follow);
-  follow();
+  trigger("ready"); // the page says what it is set to
 }

@@ -1,0 +1,312 @@
+"""Paint: pictures made from pixels, live under the hand.
+
+What is painted becomes a picture, what is masked is made anew; a picture is edited by strength, and two are mixed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from playground.errors import UserError
+from playground.images import bundled, to_pixels
+from playground.page.controls import QUIET, answered, control, safe_image
+from playground.page.endpoints import endpoint
+from playground.page.parts.first_look import first_look
+from playground.page.parts.model import follow_model, guidance_state, prompt_controls, starting_model
+from playground.page.parts.more import more_controls
+from playground.page.parts.run import run_row, stop_on, stream
+from playground.page.parts.sampler import SAMPLING
+from playground.page.translations import _
+from playground.page.widgets.paint import paint
+from playground.page.widgets.player import player
+from playground.page.widgets.receipt import ReceiptCorner
+from playground.runs import Live, engine_for
+from playground.runs.experiments import (
+    SHARES,
+    answer,
+    between_pictures,
+    editing,
+    filling,
+    last,
+    mask_of,
+    painted,
+)
+from playground.runs.settings import STRENGTHS, check
+from playground.runs.wire import encoded
+from playground.samplers import SAMPLERS
+
+TITLE = _("Paint")
+RUN = "paint-player"
+EDIT = "edit-player"
+BETWEEN = "between-player"
+LARGEST = 256  # side of a sheet
+ASKING = 64  # questions of easels at once; the engine takes turns among them
+MOST = 200  # questions to the network for one stroke
+TO_STRENGTHS = [f"strength_{k}" for k in range(1, len(STRENGTHS) + 1)]
+DICE = "() => Math.floor(Math.random() * 10000)"
+NAMES = [(name.capitalize(), name) for name in bundled.PICTURES]
+
+
+def build(page) -> None:
+    """The tab, inside `gr.Tab`."""
+    with gr.Tabs(elem_classes="lab-subtabs"):
+        with gr.Tab(_("Canvas")):
+            build_canvas(page)
+        with gr.Tab(_("Editing by strength")):
+            build_editing()
+        with gr.Tab(_("Between two pictures")):
+            build_between()
+    endpoint(edit, "edit", settings=("image", "prompt", "style", "seed", "strengths", *SAMPLING))
+    filled = ("image", "mask", "prompt", "style", "seed", "resamplings", "jump", *SAMPLING)
+    endpoint(inpaint, "inpaint", settings=filled)
+    mixed = ("image", "other", "prompt", "style", "seed", "shares", "strengths", *SAMPLING)
+    endpoint(interpolate_pictures, "interpolate_pictures", settings=mixed)
+
+
+# ---------------------------------------------------------------- the canvas
+
+
+def build_canvas(page) -> None:
+    modes = [(_("The painting into a picture"), "picture"), (_("What is masked anew"), "fill")]
+    first = {"n": 64, "pixels": encoded(np.asarray(bundled.picture("cat", 64)))}
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage lab-flowing"):
+            easel = paint({}, first, questions(page.start("device")))
+            view = player(RUN)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs = {"paint_mode": control("paint_mode", "paint", as_=gr.Radio, choices=modes)}
+            spoken, hints = prompt_controls("paint")
+            inputs |= spoken
+            with gr.Row(elem_classes="lab-seed"):
+                inputs["seed"] = control("seed", "paint", info=None, scale=2, min_width=100)
+                dice = gr.Button(_("New seed"), scale=1, min_width=80, elem_id="paint-dice")
+            inputs["strength"] = control("strength", "paint")
+            repaint = [control(name, "paint", visible=False) for name in ("resamplings", "jump")]
+            inputs |= dict(zip(("resamplings", "jump"), repaint, strict=True))
+            inputs["guidance_scale"] = control("guidance_scale", "paint", **guidance_state(starting_model()))
+            inputs["paint_steps"] = control("paint_steps", "paint")
+            go, stop = run_row(_("Step by step"))
+            titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
+            with gr.Accordion(_("Sampler"), open=False):
+                inputs["paint_sampler"] = control("paint_sampler", "paint", choices=titles)
+            inputs |= more_controls("paint")
+            follow_model("paint", inputs, hints)
+            corner = ReceiptCorner("paint")
+    dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
+    names = json.dumps(list(inputs))
+    told = f"(...values) => Object.fromEntries({names}.map((name, k) => [name, values[k]]))"
+    gr.on([item.change for item in inputs.values()], None, list(inputs.values()), easel, js=told, **QUIET)
+    easel.ready(None, list(inputs.values()), easel, js=told, **QUIET)
+    inputs["paint_mode"].change(
+        lambda mode: [gr.update(visible=mode == "picture"), *(gr.update(visible=mode == "fill") for _item in repaint)],
+        inputs["paint_mode"],
+        [inputs["strength"], *repaint],
+        queue=False,
+        **QUIET,
+    )
+
+    def prepare(values: dict, who: object) -> Live:
+        sheet = json.loads(values.pop("sheet") or "null")
+        return of_sheet({**values, **(sheet if isinstance(sheet, dict) else {})}, who)
+
+    # The sheet comes from the page with the press, not from a component.
+    sheet = gr.Textbox(visible=False)
+    asked = inputs | {"sheet": sheet}
+    script = (
+        "(...values) => { const host = document.querySelector('#paint *:has(> .paint)'); "
+        "values[values.length - 1] = JSON.stringify(host.painted()); return values; }"
+    )
+    stop_on(stop, [stream([go.click], prepare, asked, view, corner, js=script)], RUN)
+
+
+def of_sheet(asked: Mapping[str, object], who: object = None) -> Live:
+    """The run that a sheet with its settings asks for, as the page sends them. Raises UserError."""
+    picture, mask = picture_of(asked, "picture", 3), None
+    if check("paint_mode", asked.get("paint_mode")) == "fill":
+        mask = picture_of(asked, "mask", 1)
+    values = {name: value for name, value in asked.items() if name not in ("picture", "mask", "lines")}
+    values |= {"sampler": asked.get("paint_sampler"), "steps": asked.get("paint_steps")}
+    values |= {name: check(f"paint_{name}", values[name]) for name in ("sampler", "steps")}
+    return painted(values, picture, mask, who)
+
+
+def picture_of(asked: Mapping[str, object], name: str, depth: int) -> Image.Image:
+    """A square of n × n pixels of `depth` bytes each in base64. Raises UserError for whatever else comes."""
+    side, text = asked.get("n"), asked.get(name)
+    wrong = UserError("This question has no picture, or one of a wrong size.")
+    if type(side) is not int or not 1 <= side <= LARGEST or not isinstance(text, str):
+        raise wrong
+    if len(text) > 2 * depth * side * side + 4:
+        raise wrong
+    try:
+        pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side, depth)
+    except ValueError as error:
+        raise wrong from error
+    return Image.fromarray(pixels if depth == 3 else pixels[..., 0])
+
+
+def questions(device: object) -> list[Callable]:
+    """What the easel asks: the model's answer to a sheet, and a bundled picture to paint on.
+
+    An easel has one question in work at a time, and asks the next when it has the answer; it says itself who it is, for
+    these functions know no sessions.
+    """
+    asking: set[str] = set()
+
+    @answered
+    def answer(asked):
+        if not isinstance(asked, dict):
+            raise UserError("This question has no picture, or one of a wrong size.")
+        who = str(asked.get("who"))[:64]
+        if who in asking or len(asking) >= ASKING:
+            return {"busy": True}
+        asking.add(who)
+        try:
+            began = time.perf_counter()
+            live = of_sheet({**asked, "device": device}, who)
+            lane = live.lanes[-1]
+            nfe = (lane.job.steps_hint or 0) * lane.rows
+            if nfe > MOST:
+                raise UserError("That takes {nfe} evaluations for every stroke: press “Step by step” for it, or take "
+                                "fewer steps.", nfe=nfe)  # fmt: skip
+            final = last(live)
+        finally:
+            asking.discard(who)
+        return {
+            "n": live.engine.picture_size, "pixels": encoded(to_pixels(final)), "seq": asked.get("seq"),
+            "nfe": nfe, "unknown": list(lane.unknown),
+            "device": str(live.engine.device), "ms": round(1000 * (time.perf_counter() - began), 1),
+        }  # fmt: skip
+
+    @answered
+    def ground(asked):
+        name = check("picture", asked.get("picture") if isinstance(asked, dict) else None)
+        if name not in bundled.PICTURES:
+            names = ", ".join(bundled.PICTURES)
+            raise UserError("There is no picture “{name}”; there are {names}.", name=name, names=names)
+        return {"n": LARGEST, "pixels": encoded(np.asarray(bundled.picture(name, LARGEST)))}
+
+    return [answer, ground]
+
+
+# ---------------------------------------------------------------- editing by strength
+
+
+def build_editing() -> None:
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(EDIT)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs = {
+                "image": safe_image(
+                    elem_id="edit-image",
+                    buttons=[],
+                    alt_text=_("The picture to be edited"),
+                )
+            }
+            inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=NAMES, value="cat")
+            spoken, hints = prompt_controls("edit")
+            inputs |= spoken
+            inputs["seed"] = control("seed", "edit", info=None)
+            go, stop = run_row(_("Edit"))
+            inputs |= {name: control(name, "edit") for name in TO_STRENGTHS}
+            inputs["steps"] = control("steps", "edit")
+            inputs["guidance_scale"] = control("guidance_scale", "edit", **guidance_state(starting_model()))
+            inputs |= more_controls("edit")
+            follow_model("edit", inputs, hints)
+            corner = ReceiptCorner("edit", picture=inputs["image"])
+
+    def prepare(values: dict, who: object) -> Live:
+        image = values["image"] or bundled.picture(values["picture"] or "cat")
+        return editing(values, image, [values[name] for name in TO_STRENGTHS], who)
+
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
+    first_look(view, prepare, inputs)
+
+
+# ---------------------------------------------------------------- between two pictures
+
+
+def build_between() -> None:
+    with gr.Row(elem_classes="lab-split"):
+        with gr.Column(elem_classes="lab-stage"):
+            view = player(BETWEEN)
+        with gr.Column(elem_classes="lab-controls"):
+            inputs = {}
+            for image, picture, start, said in (
+                ("image", "picture", "cat", _("The picture to begin with")),
+                ("other", "other_picture", "sunset", _("The picture to go to")),
+            ):
+                inputs[image] = safe_image(elem_id=f"between-{image}", buttons=[], alt_text=said, label=said)
+                inputs[picture] = control(picture, "between", label=_("Or one of these"), choices=NAMES, value=start)
+            spoken, hints = prompt_controls("between")
+            inputs |= spoken
+            inputs["seed"] = control("seed", "between", info=None)
+            go, stop = run_row(_("From one to the other"))
+            inputs |= {name: control(name, "between") for name in TO_STRENGTHS[:3]}
+            inputs["steps"] = control("steps", "between")
+            inputs["guidance_scale"] = control("guidance_scale", "between", **guidance_state(starting_model()))
+            inputs |= more_controls("between")
+            follow_model("between", inputs, hints)
+            corner = ReceiptCorner("between")
+
+    def prepare(values: dict, who: object) -> Live:
+        pair = tuple(
+            values[image] or bundled.picture(values[name] or start)
+            for image, name, start in (("image", "picture", "cat"), ("other", "other_picture", "sunset"))
+        )
+        return between_pictures(values, pair, SHARES, [values[name] for name in TO_STRENGTHS[:3]], who)
+
+    stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], BETWEEN)
+    first_look(view, prepare, inputs)
+
+
+# ---------------------------------------------------------------- for scripts
+
+
+def edit(values: dict, image: Image.Image | None = None, strengths: list = None):
+    """Edits `image` (the bundled cat where there is none): noised to each of `strengths`, denoised towards the prompt.
+
+    Returns one PNG file for each strength, and the settings used.
+    """
+    run = editing(values, image or bundled.picture("cat"), strengths or list(STRENGTHS))
+    files, used = answer(run)
+    return files, used | {"strengths": [lane.settings["strength"] for lane in run.lanes]}
+
+
+def inpaint(values: dict, image: Image.Image | None = None, mask: Image.Image | None = None):
+    """Makes anew what `mask` shows white of `image` (the middle of the bundled cat where there is none).
+
+    The rest stays as it is, to the last bit. Returns one PNG file, made by replacing what is known at every level, and
+    with `resamplings` above 1 a second one by RePaint's resampling in stretches of `jump` steps; and the settings used.
+    A model of latents makes anew wherever the mask touches one of its squares, and is pasted in at the end.
+    """
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    files, used = answer(filling(values, image or bundled.picture("cat"), mask_of(mask, engine.picture_size)))
+    return files, used | {"resamplings": check("resamplings", values["resamplings"])}
+
+
+def interpolate_pictures(
+    values: dict,
+    image: Image.Image | None = None,
+    other: Image.Image | None = None,
+    shares: list = None,
+    strengths: list = None,
+):
+    """From `image` to `other`: both noised to each of `strengths` with the same noise, mixed by each of `shares` of the
+    other one, denoised. At most 16 pictures.
+
+    Returns one PNG file for each strength and share, strength by strength, and the settings used.
+    """
+    pair = image or bundled.picture("cat"), other or bundled.picture("sunset")
+    shares = list(SHARES) if shares is None else shares
+    run = between_pictures(values, pair, shares, list(STRENGTHS[:3]) if strengths is None else strengths)
+    files, used = answer(run)
+    return files, used | {"grid": [{name: lane.settings[name] for name in ("strength", "mix")} for lane in run.lanes]}
