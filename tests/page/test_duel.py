@@ -1,15 +1,12 @@
-"""Duel and editing through their endpoints: lanes, what each has spent, how far apart they are."""
+"""Duel through its endpoint: lanes, what each has spent, how far apart they are."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from gradio_client import handle_file
 from gradio_client.exceptions import AppError
-from PIL import Image
 
 from playground import checkpoints
-from playground.images import bundled, to_pixels, to_tensor
 from playground.runs.experiments import distances
 from playground.runs.frames import Frame
 
@@ -63,18 +60,3 @@ def test_distances_compare_equal_noise():
 def test_wrong_lanes_are_refused_in_a_sentence(ask, lanes, sentence):
     with pytest.raises(AppError, match=sentence):
         ask("/compare_samplers", lanes=lanes)
-
-
-def test_editing_goes_from_the_picture_to_the_prompt(ask, tmp_path):
-    bundled.picture("cat", 100).save(tmp_path / "cat.png")
-    image = handle_file(tmp_path / "cat.png")
-    files, used = ask("/edit", image=image, strengths=[0, 0.3, 1], steps=10)
-    assert used["strengths"] == [0, 0.3, 1]
-    made = [np.asarray(Image.open(file)).astype(float) for file in files]
-    clean = to_pixels(to_tensor(bundled.picture("cat", 100), 16))[0].astype(float)
-    gaps = [np.abs(pixels - clean).mean() for pixels in made]
-    assert gaps[0] == 0 and gaps[0] < gaps[1] < gaps[2]
-    with pytest.raises(AppError, match="Strength"):
-        ask("/edit", image=image, strengths=[2])
-    with pytest.raises(AppError, match="one to eight"):
-        ask("/edit", image=image, strengths=[0.1] * 9)

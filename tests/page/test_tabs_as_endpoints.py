@@ -25,6 +25,8 @@ ENDPOINTS = (
     "compare_samplers",
     "edit",
     "interpolate",
+    "inpaint",
+    "interpolate_pictures",
     "score",
     "objective",
 )

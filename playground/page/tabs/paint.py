@@ -113,15 +113,14 @@ def build_canvas(page) -> None:
     )
 
     def prepare(values: dict, who: object) -> Live:
-        sheet = json.loads(values.pop("sheet") or "null")
+        sheet = values.pop("sheet")
         return of_sheet({**values, **(sheet if isinstance(sheet, dict) else {})}, who)
 
     # The sheet comes from the page with the press, not from a component.
-    sheet = gr.Textbox(visible=False)
-    asked = inputs | {"sheet": sheet}
+    asked = inputs | {"sheet": gr.JSON(visible=False)}
     script = (
         "(...values) => { const host = document.querySelector('#paint *:has(> .paint)'); "
-        "values[values.length - 1] = JSON.stringify(host.painted()); return values; }"
+        "values[values.length - 1] = host.painted(); return values; }"
     )
     stop_on(stop, [stream([go.click], prepare, asked, view, corner, js=script)], RUN)
 
@@ -187,7 +186,7 @@ def questions(device: object) -> list[Callable]:
 
     @answered
     def ground(asked):
-        name = check("picture", asked.get("picture") if isinstance(asked, dict) else None)
+        name = check("picture", asked.get("picture") if isinstance(asked, dict) else None) or "cat"
         if name not in bundled.PICTURES:
             names = ", ".join(bundled.PICTURES)
             raise UserError("There is no picture “{name}”; there are {names}.", name=name, names=names)

@@ -16,6 +16,9 @@
     strength: (values) => Lab.text("strength {strength}", values),
     unguided: () => Lab.text("without guidance"),
     guided: () => Lab.text("with guidance"),
+    replaced: () => Lab.text("by replacement"),
+    resampled: (values) => Lab.text("RePaint, r = {r}, j = {jump}", values),
+    mixed: (values) => Lab.text("λ {share}, strength {strength}", values),
   };
 
   /** Root mean square difference of two pictures in bytes, in the model's units (a range of 2). */
