@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from playground.report import Report
+from playground.training.tables import ERRORS
 
 TEMPLATE = """---
 license: apache-2.0
@@ -88,92 +89,16 @@ def write_card(trainer, name: str, data: str, loss: float, errors: dict[float, f
 
 # ------------------------------------------------------------------------------------------------ the evaluation
 
-ERRORS = "Mean squared error of x̂0"  # by log-SNR: the training writes them, the evaluation measures them once more
 FIRST_ERRORS = re.compile(rf"^{ERRORS} .*\n\n(\|.*\n)+\n", re.MULTILINE)
-
-
-def evaluation_tables(results: dict) -> list[Report]:
-    """What `playground.evaluate` measured as tables, for the terminal and for the card alike."""
-    found = []
-    how = f"{results['sampler']}, {results['steps']} steps, guidance scale {results['guidance_scale']:g}"
-    if errors := results.get("denoising_error"):
-        found.append(Report(ERRORS, [f"at log-SNR {level}" for level in errors]))
-        found[-1].add("held-out pictures", *(f"{error:.4f}" for error in errors.values()))
-        of = "pixels in [−1, 1]."
-        if decibels := results.get("reconstruction"):
-            of = f"latents in [−1, 1]. The autoencoder alone gives the pictures back with {decibels:.1f} dB (PSNR)."
-        found[-1].note(f"Of {results['held_out']} pictures; {of}")
-    if retrieval := results.get("retrieval"):
-        report = Report("Is the real picture of its prompt the nearest?", ["nearest", "among the nearest 5"])
-        titles = {
-            "generated": "generated",
-            "seen": "generated, for prompts and styles that were seen in training",
-            "other_styles": "real pictures of the same prompt in other styles, for comparison",
-            "chance": "by chance",
-        }
-        for name in filter(retrieval.get, titles):
-            report.add(titles[name], *(_percent(share) for share in retrieval[name].values()))
-        report.note(
-            f"Pictures for {retrieval['pictures']} held-out prompts and styles ({how}), each compared with all "
-            "held-out pictures of its style by 8 × 8 colours and 4 × 4 histograms of oriented gradients; those for "
-            "seen ones with as many pictures of the training, drawn at random."
-        )
-        found.append(report)
-    if copying := results.get("copying"):
-        report = Report("Does it copy?", ["median distance", f"nearer than {copying['near']:.3f}"])
-        report.add("generated", f"{copying['generated']:.3f}", _percent(copying["closer"]))
-        if seen := copying.get("seen"):
-            report.add("generated, prompts and styles seen", f"{seen['generated']:.3f}", _percent(seen["closer"]))
-        report.add("real, held out", f"{copying['held_out']:.3f}", _percent(0.05))
-        report.note(
-            f"To the nearest of {results['training']:,} training pictures, in the same features, from "
-            f"{copying['pictures']} generated pictures ({how}) and from the held-out ones."
-        )
-        found.append(report)
-    return found + [_against_nfe(results, measure) for measure in NFE if _measured(results, measure)]
-
-
-NFE = {
-    "energy_distance": "NFE → energy distance to the held-out pictures",
-    "rmse": "NFE → RMSE to the converged picture of the same noise",
+SHEETS = {  # file beside the weights → what it shows
+    "sheet.png": "pictures for some prompts",
+    "unconditional.png": "64 pictures that nothing was asked of",
+    "lines.png": "lines, and four pictures from four seeds for each",
 }
 
 
-def _measured(results: dict, measure: str) -> list[dict]:
-    return [row for row in results["samplers"] if measure in row]
-
-
-def _against_nfe(results: dict, measure: str) -> Report:
-    """A row a sampler, a column a number of steps; NFE and distance in each cell."""
-    steps = list(dict.fromkeys(row["steps"] for row in results["samplers"]))
-    cells = {(row["sampler"], row["steps"]): row for row in _measured(results, measure)}
-    report = Report(NFE[measure], [f"{n} steps" for n in steps])
-    for name in dict.fromkeys(name for name, _ in cells):
-        found = [cells.get((name, n)) for n in steps]
-        report.add(name, *(row and f"{row['nfe']:.0f} → {row[measure]:.3f}" for row in found))
-    if measure == "rmse":
-        last = results["reference"]
-        report.note(
-            f"Of {last['pictures']} pictures, without guidance, pixels in [−1, 1]. Converged: {last['sampler']} with "
-            f"{last['steps']} steps. Samplers that do not follow the flow have nothing to converge to."
-        )
-        return report
-    report.note("In the same features; the same prompts and noises for all, without guidance, which doubles the NFE.")
-    for count, floor in results["real_pictures"].items():
-        steps = [str(row["steps"]) for row in results["samplers"] if str(row["pictures"]) == count]
-        report.note(
-            f"{count} pictures at {', '.join(dict.fromkeys(steps))} steps; as many real ones get {floor['mean']:.3f} ± "
-            f"{floor['deviation']:.3f}."
-        )
-    return report
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def with_evaluation(card: str, reports: Sequence[Report], skipped: Sequence[str]) -> str:
-    """The card with the section "Evaluation" of these tables and the sheet, in place of the one it had, or last."""
+def with_evaluation(card: str, reports: Sequence[Report], skipped: Sequence[str], sheets: Iterable[str]) -> str:
+    """The card with the section "Evaluation" of these tables and sheets, in place of the one it had, or last."""
     about = "Measured by `playground.evaluate`; the numbers are in [evaluation.json](evaluation.json)."
     parts = ["## Evaluation", about]
     for report in reports:
@@ -181,13 +106,48 @@ def with_evaluation(card: str, reports: Sequence[Report], skipped: Sequence[str]
         lines = [head, ["---"] * len(head), *rows]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         parts += [f"### {report.name}", table, " ".join(report.notes)]
-    parts += [*skipped, "![one picture for each of some prompts, all from one seed](sheet.png)"]
-    section = "\n\n".join(parts) + "\n"
+    parts += [*skipped, *(f"![{SHEETS[name]}]({name})" for name in sheets)]
     if any(report.name == ERRORS for report in reports):
         card = FIRST_ERRORS.sub("", card)
+    return with_section(card, "\n\n".join(parts) + "\n")
+
+
+def with_section(card: str, section: str) -> str:
+    """The card with a section, which begins with its "## " heading, in place of the one of that name, or last."""
+    heading = re.escape(section.split("\n", 1)[0])
     # Up to the next heading of its own rank or a higher one.
-    found = re.search(r"^## Evaluation *\n.*?(?=^##? |\Z)", card, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^{heading} *\n.*?(?=^##? |\Z)", card, re.MULTILINE | re.DOTALL)
     if not found:
         return f"{card.rstrip()}\n\n{section}"
     after = card[found.end() :]
     return card[: found.start()] + section + (after and "\n" + after)
+
+
+def with_history(card: str, history: dict) -> str:
+    """The card with a section on how the training got there, from what it wrote beside the weights: loss and held-out
+    error against the pictures seen, and pictures from fixed noises on the way."""
+    points = history["points"]
+    some = [points[k] for k in sorted({round(i * (len(points) - 1) / 9) for i in range(10)})]
+    level = next((level for level in ("0", "-2") if all(level in point["errors"] for point in some)), None)
+    rows = {
+        "pictures seen": [f"{point['images']:,}" for point in some],
+        "training loss": [_number(point.get("loss")) for point in some],
+    }
+    if level:
+        rows[f"error on held-out pictures at log-SNR {level}"] = [_number(point["errors"][level]) for point in some]
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    lines.insert(1, "|---" * (len(some) + 1) + "|")
+    parts = ["## How it got there", "\n".join(lines)]
+    if samples := history.get("samples"):
+        prompts = [picture["prompt"] for picture in samples["pictures"]]
+        shown = ", ".join(f"“{prompt}”" if prompt else "nothing" for prompt in prompts)
+        parts.append(
+            f"Pictures from fixed noises on the way, {len(points)} times, the first at the top. Asked for, from left "
+            f"to right: {shown}."
+        )
+        parts.append(f"![pictures from fixed noises in the course of the training]({samples['file']})")
+    return with_section(card, "\n\n".join(parts) + "\n")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

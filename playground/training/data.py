@@ -1,9 +1,11 @@
 """Pictures to train on: a folder or a zip, plain or in the Hugging Face "imagefolder" layout.
 
-That layout has a metadata.jsonl with one line a picture: {"file_name": …, "text": …, "style": …, "weight": …}, all but
-the first optional, or a metadata.csv with these columns; where there are several (one a split), all are read. A plain
-folder has pictures only, and trains an unconditional model. What computers leave among pictures is passed over: files
-and folders whose names begin with a dot, and __MACOSX.
+That layout has a metadata.jsonl with one line a picture: {"file_name": …, "text": …, "style": …, "weight": …, "words":
+[…], "unsure": […]}, all but the first optional, or a metadata.csv with the first four as columns; where there are
+several (one a split), all are read. Words are phrases, all that is true of the picture, of which a caption says a part; unsure
+are those that are neither clearly true nor clearly false of it. A plain folder has pictures only, and trains an
+unconditional model. What computers leave among pictures is passed over: files and folders whose names begin with a dot,
+and __MACOSX.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import math
 import posixpath
 import random
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,12 +40,15 @@ SKIN_TONE_WEIGHT = 0.3  # pictures that differ from another only in skin tone, o
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures in memory: `pixels` (N, 3, size, size) uint8, a caption, a style and a sampling weight for each."""
+    """Pictures in memory: `pixels` (N, 3, size, size) uint8, a caption, a style and a sampling weight for each; where
+    the data says so also all phrases that are true of it, and those that may or may not be."""
 
     pixels: Tensor
     texts: list[str]
     styles: list[str]
     weights: Tensor
+    words: list[tuple[str, ...]] = field(default_factory=list)
+    unsure: list[tuple[str, ...]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -54,6 +59,8 @@ class PictureSet:
             [self.texts[i] for i in indices],
             [self.styles[i] for i in indices],
             self.weights[indices],
+            [self.words[i] for i in indices] if self.words else [],
+            [self.unsure[i] for i in indices] if self.unsure else [],
         )
 
     def x0(self, indices: Tensor | slice = slice(None)) -> Tensor:
@@ -77,7 +84,14 @@ def read_pictures(source: Path | str, size: int) -> PictureSet:
         [str(row.get("text") or "") for row in rows],
         [str(row.get("style") or "") for row in rows],
         torch.tensor([row["weight"] for row in rows]),
+        *(_phrases(rows, key) for key in ("words", "unsure")),
     )
+
+
+def _phrases(rows: Sequence[dict], key: str) -> list[tuple[str, ...]]:
+    """What a column of lists says of each picture; nothing at all where no row has any."""
+    found = [tuple(map(str, row[key])) if isinstance(row.get(key), list) else () for row in rows]
+    return found if any(found) else []
 
 
 def in_latents(pictures: PictureSet, autoencoder: Autoencoder) -> PictureSet:

@@ -1,6 +1,7 @@
-"""How good a model's pictures are, in numbers: each function measures one thing, with nothing learnt in between.
+"""How good a model's pictures are, in numbers: each function measures one thing.
 
-What is compared are simple features rather than pixels, so that a shift by a pixel counts for little: `features`.
+What is compared are features rather than pixels, so that a shift by a pixel counts for little: simple ones with nothing
+learnt (`features`), or those of a `reader`.
 Pictures are (N, 3, H, W) in [−1, 1], features (N, 320); a denoiser here also has `.checkpoint`, as `UNetDenoiser` does.
 """
 
@@ -95,7 +96,7 @@ def generate(
         for condition, seed in zip(conditions, seeds, strict=True)
     ]
     pictures: list[Tensor | None] = [None] * len(jobs)
-    rows = sum(job.steps_hint * evaluations(job.condition, guidance_scale) for job in jobs)
+    rows = sum(job.steps_hint * evaluations(job.condition, job.guidance_scale) for job in jobs)
     with tqdm(total=rows, desc=label, unit="rows", leave=False) as bar:
         counted = Counted(denoise, bar)
         for answered in run_direct(counted, jobs, BATCH):
@@ -231,4 +232,59 @@ def copying(generated: Tensor, held: Tensor, training: Tensor) -> dict[str, floa
         "held_out": real.median().item(),
         "near": near,
         "closer": (made < near).float().mean().item(),
+        "nearest": made.min().item(),
+        "held_out_nearest": real.min().item(),
     }
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """|μ_a − μ_b|² + tr(C_a + C_b − 2 (C_a C_b)^½) of two sets of features (N, F): how far apart two Gaussians with
+    their means and covariances are (Dowson & Landau 1982). Called FID where the features are Inception's."""
+    a, b = a.double(), b.double()
+    (values, axes), other = torch.linalg.eigh(a.T.cov()), b.T.cov()
+    root = axes * values.clamp(min=0).sqrt() @ axes.T  # C_a^½
+    between = torch.linalg.eigvalsh(root @ other @ root).clamp(min=0).sqrt().sum()
+    shift = (a.mean(dim=0) - b.mean(dim=0)).square().sum()
+    return (shift + values.sum() + other.trace() - 2 * between).item()
+
+
+def manifold(real: Tensor, made: Tensor, neighbours: int = 5) -> dict[str, float]:
+    """Fidelity and diversity of made pictures, features (M, F), against real ones, (N, F).
+
+    Around every picture lies a ball that reaches to its kth neighbour of the same set. precision: share of the made
+    ones in a ball of a real one; recall: share of the real ones in a ball of a made one (Kynkäänniemi et al. 2019,
+    arXiv:1904.06991). density: in how many balls of real ones a made one lies, over k, so that a single stray real
+    picture counts for little; coverage: share of the real ones with a made one in their own ball (Naeem et al. 2020,
+    arXiv:2002.09797).
+    """
+    across = distances(real, made)  # (N, M)
+    k = min(neighbours, len(real) - 1, len(made) - 1)
+    reach_real, reach_made = (distances(own, own).kthvalue(k + 1, dim=1).values for own in (real, made))
+    in_real, in_made = across <= reach_real[:, None], across <= reach_made
+    return {
+        "precision": in_real.any(dim=0).float().mean().item(),
+        "recall": in_made.any(dim=1).float().mean().item(),
+        "density": in_real.sum(dim=0).float().mean().item() / k,
+        "coverage": in_real.any(dim=1).float().mean().item(),
+    }
+
+
+def spread(rows: Tensor) -> float:
+    """Mean over all pairs of rows (N, …), N ≥ 2, of the root of their mean squared difference: how different pictures
+    of one prompt are. Of pixels in [−1, 1], 127.5 times that is in grey levels."""
+    flat = rows.flatten(1)
+    return (torch.pdist(flat).mean() / flat.shape[1] ** 0.5).item()
+
+
+def sharpness(pictures: Tensor) -> float:
+    """Mean size of the Laplacian of pictures (N, C, H, W), four neighbours less four times the middle: blur lowers
+    it."""
+    x = pictures
+    middle = x[..., 1:-1, 1:-1]
+    around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
+    return (around - 4 * middle).abs().mean().item()
+
+
+def grey_levels(a: Tensor, b: Tensor) -> float:
+    """Root of the mean squared difference of two equally many pictures in [−1, 1], in levels of 255."""
+    return 127.5 * (a - b).square().mean().sqrt().item()
