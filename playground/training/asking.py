@@ -109,7 +109,7 @@ def parts_of_captions(pictures: PictureSet, count: int, seed: int = 0) -> list[A
 
 
 def swapped_colours(counts: Counts, count: int, seed: int = 0) -> list[Asked]:
-    """`count` prompts such as "blue hair red clothes", each followed by its twin, "red hair blue clothes", in the styles
+    """`count` prompts such as "blue hair red clothes", each followed by its twin, "red hair blue clothes", in styles
     that know all four phrases; none where no style does."""
     places = []
     for s, style in enumerate(counts.styles):

@@ -2,8 +2,8 @@
 
 That layout has a metadata.jsonl with one line a picture: {"file_name": …, "text": …, "style": …, "weight": …, "words":
 […], "unsure": […]}, all but the first optional, or a metadata.csv with the first four as columns; where there are
-several (one a split), all are read. Words are phrases, all that is true of the picture, of which a caption says a part; unsure
-are those that are neither clearly true nor clearly false of it. A plain folder has pictures only, and trains an
+several (one a split), all are read. Words are phrases, all that is true of the picture, of which a caption says a part;
+unsure are those that are neither clearly true nor clearly false of it. A plain folder has pictures only, and trains an
 unconditional model. What computers leave among pictures is passed over: files and folders whose names begin with a dot,
 and __MACOSX.
 """

@@ -180,9 +180,9 @@ class Evaluation:
         self.results["denoising_error"] = {f"{level:g}": error for level, error in errors.items()}
 
     def measure_likeness(self) -> None:
-        """Copying, of one picture for each held-out prompt and style and for as many of the training; and retrieval,
-        where a prompt says which picture is meant."""
-        if not self._needs(self.pictures, NO_DATA):
+        """Copying, of one picture for each held-out prompt and style and for as many of the training; and retrieval.
+        Where hundreds of pictures fit a prompt, `measure_words` does it."""
+        if not self._needs(self.pictures, NO_DATA) or self.has_words:
             return
         training, held = self.pictures
         of_training, of_held = self.features
@@ -200,8 +200,6 @@ class Evaluation:
         remade = self._features_for(again, "prompts seen")
         copies = quality.copying(remade, of_held, of_training)
         self.results["copying"]["seen"] = {key: copies[key] for key in ("generated", "closer", "nearest")}
-        if training.words:
-            return  # hundreds of pictures fit most of these captions
         found = {"generated": (made, asked, held, of_held), "seen": (remade, there, seen, of_training[chosen])}
         pairs, others = quality.other_styles(held, training)
         if pairs:
@@ -231,7 +229,10 @@ class Evaluation:
         words = {"pictures": len(asked), **self._shown(asked, found), "real": (in_real > READ)[true > 0].float().mean()}
         words["real_pictures"] = len(held)
         words["false_alarms"] = (in_real > READ)[(true == 0) & (known > 0)].float().mean()
-        rows, of_real, _ = self.real
+        of_training, of_held = self.features
+        copying = quality.copying(quality.features(seen), of_held, of_training)
+        self.results["copying"] = copying | {"pictures": len(seen)}
+        _, of_real, _ = self.real
         words["frechet"] = quality.frechet_distance(features, of_real)
         words["frechet_real"] = quality.frechet_distance(of_real[: len(asked)], of_real[len(asked) :])
         words["sharpness"] = quality.sharpness(seen)

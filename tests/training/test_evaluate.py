@@ -7,29 +7,28 @@ import json
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 
 from playground import evaluate
 from playground.checkpoints import Checkpoint, load
 from playground.images.sheets import contact_sheet
 from playground.models.autoencoder import Pixels
-from playground.models.conditioning import Condition
+from playground.models.conditioning import Condition, Vocabulary
 from playground.models.denoiser import UNetDenoiser
 from playground.predictions import Prediction
 from playground.samplers import SAMPLERS, count_evaluations
 from playground.schedules import SCHEDULES, spaced
 from playground.theory.exact import dataset, gaussian
-from playground.training import quality
-from playground.training.cards import (
-    ERRORS,
-    TEMPLATE,
-    evaluation_tables,
-    with_evaluation,
-)
+from playground.training import evaluation, quality, showing
+from playground.training.cards import TEMPLATE, with_evaluation, with_history
 from playground.training.data import PictureSet, held_out, read_pictures
+from playground.training.evaluation import Amounts, Evaluation
+from playground.training.tables import ERRORS, evaluation_tables
 
 COSINE = SCHEDULES["cosine"].make(1000)
 FAST = ["--pictures", "2", "--steps", "2", "--samplers", "ddim", "ddpm", "--device", "cpu"]
@@ -132,12 +131,10 @@ def measured(of, denoise, conditions, **settings):
     """An `Evaluation` of a closed form, without the command line."""
     checkpoint = vars(denoise.checkpoint) | {
         "parse": lambda text, style=None: (conditions(text, style), ()), "T": 1000, "name": "exact",
-        "conditional": True, "styles": [],
+        "conditional": True, "styles": sorted(set(of.styles)), "vocabulary": Vocabulary.of(of.texts),
     }  # fmt: skip
     denoise.checkpoint = SimpleNamespace(**checkpoint)
-    args = evaluate.arguments().parse_args(["exact", *FAST])
-    vars(args).update({"guidance": 1.0, "data": "shapes.zip"} | settings)
-    return evaluate.Evaluation(denoise, args, held_out(of, 10), [])
+    return Evaluation(denoise, held_out(of, 10), guidance=1.0, **settings)
 
 
 def test_a_model_that_draws_what_it_is_asked_for():
@@ -145,7 +142,7 @@ def test_a_model_that_draws_what_it_is_asked_for():
     pictures = shapes()
     known = {Condition((t,), s): x for t, s, x in zip(pictures.texts, pictures.styles, pictures.x0(), strict=True)}
     made = measured(pictures, Exact(known=known), lambda text, style: Condition((text,), style))
-    made.likeness()
+    made.measure_likeness()
     retrieval, copying = made.results["retrieval"], made.results["copying"]
     assert retrieval["generated"] == retrieval["seen"] == {"top_1": 1.0, "top_5": 1.0}
     assert retrieval["other_styles"]["top_1"] > 0.7 > retrieval["chance"]["top_1"]
@@ -158,7 +155,7 @@ def test_a_model_that_copies_is_found_out():
     pictures = shapes()
     training, _ = held_out(pictures, 10)
     made = measured(pictures, Exact(dataset(training.x0())), lambda text, style: Condition())
-    made.likeness()
+    made.measure_likeness()
     copying = made.results["copying"]
     assert copying["generated"] < 1e-3 < 0.05 < copying["held_out"] and copying["closer"] == 1.0
     assert "retrieval" not in made.results and "Retrieval needs" in made.skipped[0]
@@ -176,10 +173,76 @@ def test_ranks_and_chance():
     assert quality.other_styles(held, training) == ([0, 0, 4], [0, 2, 2])
 
 
+def test_frechet_distance_of_gaussians():
+    """Against |μ − m|² + Σ(σ − s)² of sets whose means and covariances are exactly those."""
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 5, generator=draw, dtype=torch.float64)
+    x = x - x.mean(dim=0)
+    x = x @ torch.linalg.inv(torch.linalg.cholesky(x.T.cov())).T  # mean 0, covariance 1
+    turn = torch.linalg.qr(torch.randn(5, 5, generator=draw, dtype=torch.float64)).Q
+    wide, narrow = torch.tensor([3.0, 2.0, 1.0, 0.5, 0.0]).double(), torch.tensor([1.0, 1.0, 1.0, 2.0, 3.0]).double()
+    a, b = (x * wide) @ turn + 1, (x * narrow) @ turn - 0.5
+    assert quality.frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
+    assert quality.frechet_distance(a, b) == pytest.approx(5 * 1.5**2 + (wide - narrow).square().sum().item(), rel=1e-6)
+    other = x @ torch.randn(5, 5, generator=draw, dtype=torch.float64)  # covariances that do not commute: scipy's root
+    root = sqrtm(np.cov(a.T) @ np.cov(other.T)).real
+    wanted = (a.mean(dim=0) - other.mean(dim=0)).square().sum() + np.trace(np.cov(a.T) + np.cov(other.T) - 2 * root)
+    assert quality.frechet_distance(a, other) == pytest.approx(wanted.item(), rel=1e-6)
+
+
+def slow_manifold(real, made, k):
+    """Kynkäänniemi et al. 2019, eq. 1 and 2, and Naeem et al. 2020, eq. 4 and 6, word for word."""
+    near = lambda own, i: sorted(math.dist(own[i], own[j]) for j in range(len(own)) if j != i)[k - 1]  # noqa: E731
+    balls, made_balls = ([near(own, i) for i in range(len(own))] for own in (real, made))
+    inside = [[math.dist(r, m) <= ball for m in made] for r, ball in zip(real, balls, strict=True)]
+    reached = [[math.dist(r, m) <= ball for m, ball in zip(made, made_balls, strict=True)] for r in real]
+    return {
+        "precision": sum(any(row[j] for row in inside) for j in range(len(made))) / len(made),
+        "recall": sum(map(any, reached)) / len(real),
+        "density": sum(map(sum, inside)) / (k * len(made)),
+        "coverage": sum(map(any, inside)) / len(real),
+    }
+
+
+def test_precision_and_the_like_against_their_definitions():
+    draw = torch.Generator().manual_seed(0)
+    real, made = torch.randn(40, 3, generator=draw), 0.6 * torch.randn(30, 3, generator=draw) + 0.4
+    for k in (1, 3, 5):
+        assert quality.manifold(real, made, k) == pytest.approx(slow_manifold(real.tolist(), made.tolist(), k))
+
+
+def test_precision_and_the_like_where_the_answer_is_plain():
+    """Made pictures at one of two places where real ones are: all faithful, half of the places reached."""
+    draw = torch.Generator().manual_seed(0)
+    here, there = torch.randn(2, 50, 2, generator=draw) + torch.tensor([[[0.0, 0.0]], [[100.0, 0.0]]])
+    real = torch.cat([here, there])
+    one_place = quality.manifold(real, here + 0.01)
+    assert one_place["precision"] == 1 and one_place["recall"] == one_place["coverage"] == 0.5
+    assert quality.manifold(real, there + 50) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
+
+
+def test_spread_sharpness_and_grey_levels():
+    two = torch.stack([torch.full((3, 8, 8), 0.5), torch.full((3, 8, 8), -0.5)])
+    assert quality.spread(two) == 1 and quality.grey_levels(two[:1], two[1:]) == 127.5
+    three = torch.cat([two, two[:1]])
+    assert quality.spread(three) == pytest.approx(2 / 3)  # of the three pairs one is the same picture twice
+    assert quality.sharpness(two) == 0
+    stripes = torch.ones(1, 1, 9, 9)
+    stripes[..., ::2] = -1
+    assert quality.sharpness(stripes) == 4  # left and right are 2 away each, above and below are the same
+
+
+def test_a_student_asks_the_network_once_a_step():
+    """A distilled model's guidance is inside: its NFE is that of its steps."""
+    known = {Condition(("cat",)): torch.zeros(3, 16, 16)}
+    denoise = Exact(known=known)
+    assert quality.generate(denoise, [*known], [0], "ddim", 4, 1.0)[1] == 4
+
+
 def test_samplers_are_compared_on_the_same_noises():
-    made = measured(shapes(), Exact(gaussian(0.2, 0.4)), lambda text, style: Condition(), samplers=[*SAMPLERS],
-                    steps=[10, 40, 2000], pictures=4)  # fmt: skip
-    made.samplers()
+    made = measured(shapes(), Exact(gaussian(0.2, 0.4)), lambda text, style: Condition(), steps=[10, 40, 2000],
+                    amounts=Amounts(sampled=4))  # fmt: skip
+    made.measure_samplers()
     rows = {(row["sampler"], row["steps"]): row for row in made.results["samplers"]}
     assert {steps for _, steps in rows} == {10, 40}  # a schedule of 1000 steps has no 2000
     for name, entry in SAMPLERS.items():
@@ -197,30 +260,44 @@ RESULTS = {
     "denoising_error": {"-2": 0.1, "0": 0.05},
     "samplers": [{"sampler": "ddim", "steps": 5, "pictures": 4, "nfe": 5.0, "energy_distance": 0.25},
                  {"sampler": "lcm", "steps": 9, "pictures": 4, "nfe": 9.0, "energy_distance": 0.5}],
-    "real_pictures": {"4": {"mean": 0.0, "deviation": 0.01}},
+    "reference": {"sampler": "heun", "steps": 100, "pictures": 4},
+    "real_pictures": {"pictures": 4, "mean": 0.0, "deviation": 0.01},
 }  # fmt: skip
 
 
 def test_the_section_of_a_card_is_replaced_and_nothing_else():
     reports = evaluation_tables(RESULTS)
     card = "---\ntags: [x]\n---\n# one\n\nText.\n\n## Limits\n\nMany.\n"
-    once = with_evaluation(card, reports, ["Skipped it."])
+    once = with_evaluation(card, reports, ["Skipped it."], ["sheet.png"])
     assert once.startswith(card) and "| ddim | 5 → 0.250 | – |" in once and "Skipped it." in once
-    assert with_evaluation(once, reports, ["Skipped it."]) == once
+    assert with_evaluation(once, reports, ["Skipped it."], ["sheet.png"]) == once
     more = once + "\n## After\n\nMore.\n"
-    other = with_evaluation(more, reports[:1], [])
+    other = with_evaluation(more, reports[:1], [], [])
     assert other.startswith(card) and other.endswith("\n\n## After\n\nMore.\n") and "ddim" not in other
-    assert with_evaluation(other, reports, ["Skipped it."]) == more
+    assert with_evaluation(other, reports, ["Skipped it."], ["sheet.png"]) == more
     assert other.count("## Evaluation\n") == 1
 
 
 def test_the_errors_stand_on_a_card_once():
-    card = with_evaluation(TEMPLATE, evaluation_tables(RESULTS), [])
+    card = with_evaluation(TEMPLATE, evaluation_tables(RESULTS), [], [])
     assert TEMPLATE.count(ERRORS) == card.count(ERRORS) == 1 and "### " + ERRORS in card
     gone = [line for line in TEMPLATE.splitlines() if line not in card.splitlines()]
     assert gone[0].startswith(ERRORS) and gone[1:] == ["| log-SNR | {levels} |", "|---|{rule}|", "| error | {errors} |"]
-    untouched = with_evaluation(TEMPLATE, evaluation_tables(RESULTS | {"denoising_error": None}), [])
+    untouched = with_evaluation(TEMPLATE, evaluation_tables(RESULTS | {"denoising_error": None}), [], [])
     assert untouched.startswith(TEMPLATE)
+
+
+def test_the_history_stands_on_the_card():
+    points = [
+        {"images": 64 * k, "loss": None if k == 0 else 1 / k, "errors": {"0": 0.1, "-2": 0.2}} for k in range(21)
+    ]
+    pictures = [{"prompt": "red hair", "style": "a", "seed": 0}, {"prompt": "", "style": None, "seed": 1}]
+    samples = {"file": "history.webp", "side": 64, "pictures": pictures}
+    card = with_history("# one\n\nText.\n", {"points": points, "samples": samples})
+    assert card.startswith("# one\n\nText.\n\n## How it got there\n") and "](history.webp)" in card
+    assert "“red hair”, nothing." in card and "| 1,280 |" in card and "| – | 0.5000 |" in card
+    assert with_history(card, {"points": points, "samples": samples}) == card
+    assert "webp" not in with_history(card, {"points": points[:1]})
 
 
 def test_contact_sheet_shows_each_picture_over_its_label():
@@ -236,9 +313,10 @@ def test_contact_sheet_shows_each_picture_over_its_label():
 
 
 @pytest.fixture
-def quick_net(monkeypatch):
+def quick_net(monkeypatch, tmp_path):
     monkeypatch.setattr(UNetDenoiser, "speed_up", lambda self: None)  # seconds, to save milliseconds here
-    monkeypatch.setattr(evaluate, "REFERENCE_STEPS", 9)
+    monkeypatch.setattr(evaluation, "REFERENCE_STEPS", 9)
+    monkeypatch.chdir(tmp_path)  # runs/ is made where one works
 
 
 @pytest.fixture
@@ -272,7 +350,7 @@ def test_the_command_writes_everything(quick_net, tiny_checkpoint, folder, tmp_p
     assert json.loads((own / "evaluation.json").read_text()) == numbers
     assert (own / "sheet.png").read_bytes() == (tmp_path / "s.png").read_bytes()
     with Image.open(own / "sheet.png") as sheet:
-        assert sheet.size == (8 + 8 * 104, 8 + 130)  # one line: it knows no more prompts
+        assert sheet.size == (8 + 8 * 136, 8 + 162)  # one line: it knows no more prompts
     assert load(own).card == card
     evaluate.main(call)
     assert (own / "README.md").read_text() == card
@@ -281,7 +359,7 @@ def test_the_command_writes_everything(quick_net, tiny_checkpoint, folder, tmp_p
 def test_without_data_what_needs_none_is_measured(quick_net, tiny_checkpoint, capsys):
     evaluate.main([str(tiny_checkpoint), *FAST])
     shown = capsys.readouterr().out
-    assert "RMSE" in shown and evaluate.NO_DATA in shown and "energy distance to" not in shown
+    assert "RMSE" in shown and evaluation.NO_DATA in shown and "energy distance to" not in shown
 
 
 def test_an_unconditional_model_on_plain_pictures(quick_net, tmp_path, capsys):
@@ -297,7 +375,7 @@ def test_an_unconditional_model_on_plain_pictures(quick_net, tmp_path, capsys):
     (tmp_path / "few").mkdir()
     Image.new("RGB", (20, 20)).save(tmp_path / "few" / "0.png")
     evaluate.main([str(tmp_path / "net"), "--data", str(tmp_path / "few"), *FAST])
-    assert evaluate.NO_DATA in capsys.readouterr().out
+    assert evaluation.NO_DATA in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -327,7 +405,7 @@ def test_it_holds_out_what_the_training_did(tiny_checkpoint, folder, tmp_path):
     Checkpoint(**settings | {"split": {"held_out": 3, "seed": 5}}).save(tmp_path / "own", "")
     for given, wanted in (([], (3, 5)), (["--held-out", "4", "--seed", "0"], (4, 0))):
         args = evaluate.arguments().parse_args([str(tmp_path / "own"), "--data", str(folder), *given])
-        (_, left) = evaluate.prepare(args).pictures
+        (_, left) = evaluate.Command(args).evaluation.pictures
         assert (args.held_out, args.seed) == wanted
         (_, truth) = held_out(read_pictures(folder, 16), *wanted)
         assert left.texts == truth.texts and left.styles == truth.styles
@@ -335,7 +413,7 @@ def test_it_holds_out_what_the_training_did(tiny_checkpoint, folder, tmp_path):
 
 def test_the_prompts_of_a_sheet(tiny_checkpoint):
     checkpoint = load(tiny_checkpoint)
-    assert evaluate.sheet_prompts(checkpoint, [], 3)[0] == "cat face"  # the one it knows of the well-known ones
-    assert evaluate.sheet_prompts(checkpoint, ["red cat", "red cat", ""], 9) == ["cat face", "red cat"]
-    assert set(evaluate.sheet_prompts(checkpoint, [], 99)) == {"cat face", *checkpoint.vocabulary.words}
-    assert len(evaluate.PROMPTS) == 64 == len(set(evaluate.PROMPTS))
+    assert showing.wishes(checkpoint, [], 3)[0] == "cat face"  # the one it knows of the well-known ones
+    assert showing.wishes(checkpoint, ["red cat", "red cat", ""], 9) == ["cat face", "red cat"]
+    assert set(showing.wishes(checkpoint, [], 99)) == {"cat face", *checkpoint.vocabulary.words}
+    assert len(showing.PROMPTS) == 64 == len(set(showing.PROMPTS))
