@@ -56,13 +56,6 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> int:
     return cores
 
 
-def computes_in_bf16(device: torch.device | str) -> bool:
-    """Whether half precision gains time there; on a CPU without it, it is emulated and several times slower."""
-    kind = torch.device(device).type
-    can = getattr(torch.cpu, "get_capabilities", dict)()
-    return kind == "cuda" or kind == "cpu" and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
-
-
 @cache
 def threads() -> int:
     """Threads for arithmetic: as many as PyTorch was started with (OMP_NUM_THREADS), but no more than cores."""

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from playground.models.devices import computes_in_bf16
+from playground.models.devices import bf16
 from playground.training.data import PictureSet
 from playground.training.muon import Muon
 
@@ -130,7 +130,7 @@ def train_reader(pictures: PictureSet, passes: int = PASSES, seed: int = 0) -> R
     optimisers = [torch.optim.AdamW(others, RATE, weight_decay=0.01), Muon(matrices, RATE)]
     draw = torch.Generator().manual_seed(seed)
     batches = list(_batches(len(pictures), passes, draw))
-    half = torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bf16("cpu"))
+    half = torch.autocast("cpu", torch.bfloat16, enabled=bf16("cpu"))
     for step, rows in enumerate(tqdm(batches, desc="learning to read", unit="batches", leave=False)):
         progress = step / len(batches)
         for optimiser in optimisers:
