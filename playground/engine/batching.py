@@ -22,6 +22,7 @@ from playground.errors import UserError
 from playground.models import Model
 from playground.models.denoiser import UNetDenoiser
 from playground.models.devices import choose_device, threads
+from playground.models.runtimes import plain
 from playground.predictions import Prediction
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ class Engine:
         device: "auto", "cpu", "cuda", "mps".
         max_batch: rows that are in the network at a time.
         max_live: pictures in work at a time; a request beyond that is refused at once.
-        warm: look for the fastest way to run the net, in the background, while the plain one serves already.
+        warm: look for the fastest way to run the net first, which takes a second or more in the background: one way for
+            all of an engine's pictures, so that a seed gives the same picture at any time and in any company.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class Engine:
         self.schedule, self.size, self.channels = checkpoint.schedule, checkpoint.size, checkpoint.channels
         self.space, self.picture_size = checkpoint.space, checkpoint.picture_size
         self.max_batch, self.max_live = max_batch, max_live
-        self._denoise = UNetDenoiser(self.checkpoint)
+        self._denoise = UNetDenoiser(self.checkpoint, plain(self.checkpoint.model))
+        self._ready = threading.Event()  # the way to run the net is found
         self._turns: Turns[Task] = Turns()
         self._change = threading.Condition()  # guards _turns; notified when there may be work
         self._asleep = 0  # workers
@@ -75,7 +78,9 @@ class Engine:
             threading.Thread(target=self._work, name=f"engine-{self.device}-{k}", daemon=True) for k in range(workers)
         ]
         if warm:
-            self._threads.append(threading.Thread(target=self._denoise.speed_up, name="warm-up", daemon=True))
+            self._threads.append(threading.Thread(target=self._warm_up, name="warm-up", daemon=True))
+        else:
+            self._ready.set()
         for thread in self._threads:
             thread.start()
 
@@ -125,7 +130,7 @@ class Engine:
         with self._change:
             return {
                 "device": str(self.device),
-                "runtime": self._denoise.runtime.name,
+                "runtime": str(self._denoise.runtime),
                 "live": self._live,
                 "waiting_seconds": self._wait(),
                 "rows_per_second": self._rows_per_second,
@@ -163,11 +168,20 @@ class Engine:
 
     # ---------------------------------------------------------------- the worker
 
+    def _warm_up(self) -> None:
+        try:
+            self._denoise.speed_up()
+        except Exception:
+            log.exception("The plain net serves: no faster way to run it was found.")
+        finally:
+            self._ready.set()
+
     @torch.no_grad()
     def _work(self) -> None:
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         if self.device.type == "cpu":
             torch.set_num_threads(threads())
+        self._ready.wait()
         while True:
             with self._change:
                 while not self._stopped and not (batch := self._take()):

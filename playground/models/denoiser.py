@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -19,9 +20,10 @@ from playground.models import Model
 from playground.models.conditioning import Condition
 from playground.models.runtimes import Runtime, best, eager
 from playground.predictions import Prediction, clip, guide
-from playground.schedules import Level
+from playground.schedules import Level, spaced
 
 NOTHING = Condition()  # the unconditional model
+TRIAL_STEPS = 8  # of the pictures by which a runtime is judged
 Denoiser = Callable[..., Prediction]
 
 
@@ -51,26 +53,20 @@ class UNetDenoiser:
     def __init__(self, checkpoint: Model, runtime: Runtime | None = None) -> None:
         self.checkpoint = checkpoint
         self.runtime = runtime or eager(checkpoint.model)
-        # A condition is the same for all steps of a run: its vector is made once.
-        self._vector = lru_cache(maxsize=1024)(self._encode)
+        # A condition is the same for all steps of a run: a prompt is read once.
+        self._told = lru_cache(maxsize=1024)(self._encode)
 
     def speed_up(self) -> None:
-        """Goes over to the fastest runtime there is for this net on this machine. Takes seconds; may be called while
-        another thread asks."""
-        c = self.checkpoint
-        x = torch.zeros(1, c.channels * (2 if c.model.self_condition else 1), c.size, c.size)
-        self.runtime = best(c.model, (x, torch.ones(1), self._vector(NOTHING)))
+        """Goes over to the fastest runtime there is for this net on this machine. Takes a second or more."""
+        self.runtime = fastest(self.checkpoint)
 
-    @torch.inference_mode()
-    def _encode(self, condition: Condition) -> Tensor | None:
-        vector = self.checkpoint.encode([condition])
-        return None if vector is None else vector.float().cpu()
+    def _encode(self, condition: Condition) -> tuple[Tensor, ...]:
+        return told(self.checkpoint, [condition])
 
     @torch.inference_mode()
     def _output(self, x: Tensor, t: Tensor, conditions: Sequence[Condition]) -> Tensor:
-        vectors = [self._vector(condition) for condition in conditions]
-        condition = None if vectors[0] is None else torch.cat(vectors)  # (B, D)
-        return self.runtime.forward(x.float(), t, condition)
+        told = zip(*(self._told(condition) for condition in conditions), strict=True)
+        return self.runtime.forward(x.float(), t, *(torch.cat(rows) for rows in told))
 
     def __call__(
         self, x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
@@ -82,6 +78,39 @@ class UNetDenoiser:
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
         output = self._output(x, t, conditions or [NOTHING] * len(x))
         return Prediction.from_output(c.prediction_kind, output.to(x.dtype), x[:, : c.channels], levels)
+
+
+@torch.inference_mode()
+def told(checkpoint: Model, conditions: Sequence[Condition]) -> tuple[Tensor, ...]:
+    """What a net is told of some pictures besides x and t: float32 on the CPU, a row for each picture."""
+    parts = checkpoint.encode(conditions)
+    parts = parts if isinstance(parts, tuple) else () if parts is None else (parts,)
+    return tuple(part.float().cpu() for part in parts)
+
+
+def an_example(checkpoint: Model) -> Condition:
+    """Something that the model can be asked for."""
+    if not checkpoint.conditional:
+        return NOTHING
+    return Condition(checkpoint.vocabulary.words[:1], checkpoint.styles[0] if checkpoint.styles else None)
+
+
+def fastest(checkpoint: Model) -> Runtime:
+    """The fastest runtime for a checkpoint's net on this machine, of those whose pictures are the plain net's."""
+    c = checkpoint
+    draw = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, c.channels, c.size, c.size, generator=draw, dtype=torch.float64)
+
+    def pictures(runtime: Runtime) -> Tensor:
+        """DDIM (Song et al. 2021, arXiv:2010.02502) in a few steps, with a condition and without one."""
+        x, denoise = noise, clipped(UNetDenoiser(c, runtime))
+        for here, there in pairwise(spaced(c.schedule, TRIAL_STEPS)):
+            seen = denoise(x, here, [an_example(c), NOTHING])
+            x = there.signal_rate * seen.x0 + there.noise_rate * seen.eps
+        return x
+
+    x = torch.zeros(1, c.channels * (2 if c.model.self_condition else 1), c.size, c.size)
+    return best(c.model, (x, torch.ones(1), *told(c, [NOTHING])), pictures)
 
 
 def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:

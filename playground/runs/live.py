@@ -199,6 +199,7 @@ class Live:
             "nfe": sum(lane.nfe for lane in self.lanes),
             "unknown_words": list(dict.fromkeys(word for lane in self.lanes for word in lane.unknown)),
             "device": str(self.engine.device),
+            "runtime": self.engine.stats()["runtime"],
             "seconds": round(self.seconds, 3),
             "steps_per_second": round(self.rate, 1),
         }

@@ -63,4 +63,5 @@ def test_a_short_film_has_all_its_pictures():
 
 
 def test_devices_are_timed(tiny_checkpoint):
-    assert "**cpu**" in compare_devices(checkpoints.offer(str(tiny_checkpoint)))
+    line = compare_devices(checkpoints.offer(str(tiny_checkpoint)))
+    assert "**cpu**" in line and "PyTorch, frozen" in line and " dB)" in line
