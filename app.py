@@ -20,7 +20,7 @@ from playground.page.controls import Page
 from playground.page.parts.model import models_of_now
 from playground.page.tabs import denoise, duel, generate, noise, objective, paint, schedules, score, train
 from playground.page.theme import CSS, THEME
-from playground.page.translations import TRANSLATIONS, i18n
+from playground.page.translations import i18n
 from playground.page.undocumented import light_sessions
 from playground.page.widgets import head, served
 from playground.page.widgets.link import link
@@ -32,7 +32,7 @@ TABS = (noise, schedules, train, denoise, generate, paint, duel, score, objectiv
 LAUNCH = dict(
     theme=THEME,
     css_paths=CSS,
-    head=head(TRANSLATIONS),
+    head=head("scrubber"),
     i18n=i18n(),
     ssr_mode=False,
     run_history=False,

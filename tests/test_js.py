@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TESTS = sorted((ROOT / "tests" / "js").glob("*.test.*js"))
+TESTS = sorted((ROOT / "tests" / "js").glob("*.test.mjs"))
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ async def visit(
     def listen(path: str, **params) -> None:
         async def to_the_end() -> None:
             try:
-                async with client.stream("GET", f"/gradio_api/{path}", params=params) as answer:
+                async with client.stream("GET", path, params=params) as answer:
                     async for line in answer.aiter_lines():
                         lines.put_nowait(line)
                 lines.put_nowait(None)
@@ -119,7 +119,7 @@ async def visit(
         joined = await client.post("/gradio_api/queue/join", json=press.body(session, settings))
         joined.raise_for_status()
         event = joined.json()["event_id"]
-        listen("queue/data", session_hash=session)
+        listen("/gradio_api/queue/data", session_hash=session)
         ended = 0
         while ended < len(listeners) and not seen.left:
             line = await lines.get()
@@ -130,7 +130,7 @@ async def visit(
                 continue
             seen.take(line)
             if channel := CHANNEL.search(line):
-                listen(f"lab/run/{channel[1]}")
+                listen(f"/lab/run/{channel[1]}")
             if leave_after is not None and seen.messages > leave_after:
                 seen.left = True
                 if stop:

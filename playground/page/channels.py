@@ -74,4 +74,4 @@ async def _answer(request: Request) -> Response:
     return StreamingResponse(channel.follow(), media_type="application/x-ndjson", headers=headers)
 
 
-ROUTE = Route("/gradio_api/lab/run/{token}", _answer)
+ROUTE = Route("/lab/run/{token}", _answer)

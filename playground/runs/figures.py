@@ -1,33 +1,19 @@
-"""Plotly figures from arrays: plain dictionaries, ready for JSON, for `plotly.graph_objects.Figure(figure)`
-and for Plotly.js in the page.
+"""Figures from arrays, in Plotly's form: plain dictionaries for JSON and for `plotly.graph_objects.Figure(figure)`.
 
-Nothing here imports plotly, so the page starts no later for it; the package is needed only for its
-plotly.min.js (`plotly_js`), which the browser loads from our own server with the first chart. Colours
-come in pairs, light and dark, and never alone: every line also has a dash of its own and its name.
+Nothing here imports plotly, and the page draws the lines itself. Colours come in pairs, light and dark, and never
+alone: every line also has a dash of its own and its name.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from playground.errors import UserError
 from playground.schedules import NoiseSchedule
 from playground.theory.objective import loss_weight
-
-
-def plotly_js() -> Path:
-    """Where the installed plotly package keeps its script; a UserError where plotly is missing."""
-    spec = importlib.util.find_spec("plotly")
-    path = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js" if spec else None
-    if path is None or not path.is_file():
-        raise UserError("The curves need the package plotly: pip install -r requirements.txt.")
-    return path
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 from playground.images import to_pixels
 from playground.page.controls import Page
 from playground.page.tabs import noise
-from playground.page.widgets import head
+from playground.page.widgets import head, served
 from playground.page.widgets.scrubber import scrubber
 from playground.predictions import q_sample
 from playground.runs.forward import chosen_picture, schedule_of
@@ -79,7 +79,8 @@ def plain(size: int) -> gr.Blocks:
 
 
 def measured(browser, demo: gr.Blocks, is_ours: bool) -> dict:
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, head=head())
+    options = {"head": head(), "app_kwargs": {"routes": [served.ROUTE]}}
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, **options)
     page = browser.new_page(viewport={"width": 1366, "height": 768}, reduced_motion="reduce")
     try:
         page.goto(url)

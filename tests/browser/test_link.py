@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from playground.page.controls import Page, control
 from playground.page.translations import TRANSLATIONS, _, i18n
-from playground.page.widgets import head
+from playground.page.widgets import head, served
 from playground.page.widgets.link import link
 
 expect.set_options(timeout=30_000)
@@ -34,7 +34,7 @@ def url():
         link(demo, tabs)
     _app, url, _share = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False,
-        head=head(TRANSLATIONS), i18n=i18n(),
+        head=head(), i18n=i18n(), app_kwargs={"routes": [served.ROUTE]},
     )  # fmt: skip
     yield url
     demo.close()
@@ -43,7 +43,7 @@ def url():
 def opened(page, url, query=""):
     page.goto(f"{url}{query}")
     expect(page.locator("#link .copy")).to_be_visible()
-    page.wait_for_function("Lab.settings.state.ask !== null")
+    page.wait_for_function("lab('lib/settings.js').then(settings => settings.state.ask !== null)")
     return page
 
 
@@ -109,7 +109,8 @@ def test_a_link_sets_the_page_and_says_what_fell_back(page, url):
     said = page.locator("#link .said")
     expect(said).to_contain_text("Steps must be a whole number between 1 and 1000; you gave 99999.")
     expect(page.locator("#generate-steps input[type=number]")).to_have_value("20")
-    assert page.evaluate("Lab.settings.get('t')") == 600 and page.evaluate("Lab.t") == 600
+    assert page.evaluate("lab('lib/settings.js').then(s => s.get('t'))") == 600
+    assert page.evaluate("lab('lib/clock.js').then(clock => clock.t)") == 600
     tab(page, "Noise")
     expect(page.locator("#noise-seed input")).to_have_value("11")
     expect(page.locator("#noise-t input[type=number]")).to_have_value("600")
@@ -206,7 +207,7 @@ def test_the_keys_are_listed_but_not_while_typing(page, url):
 def test_widgets_set_and_follow(page, url):
     """What a widget tells with lab:t or lab:set reaches the address and the controls, and the other way round."""
     opened(page, url)
-    page.evaluate("Lab.tell(123, 'some-widget')")
+    page.evaluate("lab('lib/clock.js').then(clock => clock.tell(123, 'some-widget'))")
     has_query(page, t=123)
     expect(page.locator("#noise-t input[type=number]")).to_have_value("123")
     page.evaluate("window.dispatchEvent(new CustomEvent('lab:set', {detail: {name: 'schedule', value: 'linear'}}))")

@@ -16,8 +16,8 @@ from playground.images.bundled import picture
 from playground.page.controls import Page
 from playground.page.tabs import noise
 from playground.page.theme import CSS, THEME
-from playground.page.translations import TRANSLATIONS, i18n
-from playground.page.widgets import head
+from playground.page.translations import i18n
+from playground.page.widgets import head, served
 from playground.predictions import q_sample
 from playground.runs.forward import chosen_picture, schedule_of
 from playground.samplers.noise import noise_of
@@ -35,7 +35,8 @@ def url(tiny_checkpoint):
         with gr.Tabs(), gr.Tab(noise.TITLE, id="noise"):
             noise.build(Page(opened=lambda *_: engine))
     demo.queue(api_open=False)
-    options = {"theme": THEME, "css_paths": CSS, "head": head(TRANSLATIONS), "i18n": i18n(), "footer_links": ["gradio"]}
+    options = {"theme": THEME, "css_paths": CSS, "head": head(), "i18n": i18n(), "footer_links": ["gradio"]}
+    options["app_kwargs"] = {"routes": [served.ROUTE]}
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, **options)
     yield url.rstrip("/")
     demo.close()
@@ -67,7 +68,7 @@ def canvas(page, view: str) -> np.ndarray:
     text = page.evaluate(
         """view => { const c = document.querySelector(`#noise-scrubber canvas[data-view=${view}]`);
         const all = c.getContext('2d').getImageData(0, 0, c.width, c.height);
-        return Lab.base64(new Uint8Array(all.data)) }""",
+        return lab('lib/bytes.js').then(({ base64 }) => base64(new Uint8Array(all.data))) }""",
         view,
     )
     pixels = np.frombuffer(base64.b64decode(text), np.uint8)
@@ -251,7 +252,7 @@ def test_nothing_moves_by_itself_for_who_asks_for_less_motion(opened):
 def test_one_clock_with_the_other_widgets(opened):
     page = opened
     page.evaluate("window.heard = []; addEventListener('lab:t', e => heard.push([e.detail.t, e.detail.source]))")
-    page.evaluate("Lab.tell(720, 'curves')")
+    page.evaluate("lab('lib/clock.js').then(clock => clock.tell(720, 'curves'))")
     assert level(page) == 720
     go(page, 90)
     assert page.evaluate("heard") == [[720, "curves"], [90, "scrubber"]]

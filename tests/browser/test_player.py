@@ -12,7 +12,7 @@ import torch
 from playground.images import to_pixels
 from playground.page.controls import errors_shown
 from playground.page.parts.run import stop_on
-from playground.page.widgets import head
+from playground.page.widgets import head, served
 from playground.page.widgets.player import player
 from playground.runs.frames import (
     Frame,
@@ -72,7 +72,8 @@ def url():
         duel.click(errors_shown(lambda: (yield from stream(STEPS, lanes=2))), None, view, **quiet)
         stop_on(stop, [running], "test-player")
     _app, address, _share = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head()
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head(),
+        app_kwargs={"routes": [served.ROUTE]},
     )
     yield address
     demo.close()

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from playground.page.widgets import head
+from playground.page.widgets import served as scripts
 
 SLOW = 1.5  # seconds that the word of the stream's end takes to the page
 
@@ -34,8 +35,9 @@ def served(request):
         first.click(lambda: "one", None, said)
         second.click(lambda: "two", None, said)
     app, url, _ = demo.launch(
-        head=head() if request.param else None, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True
-    )
+        head=head() if request.param else None, app_kwargs={"routes": [scripts.ROUTE]},
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True,
+    )  # fmt: skip
     app.middleware_stack = SlowEnd(app.middleware_stack or app.build_middleware_stack())
     yield request.param, url
     demo.close()

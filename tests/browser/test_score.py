@@ -18,7 +18,8 @@ READY = "document.querySelector('#score-field canvas.big')?.getAttribute('aria-l
 def opened(page, app_url, query="&t=300", t=300):
     page.emulate_media(reduced_motion="reduce")  # nothing plays by itself
     page.goto(f"{app_url}/?{query[1:]}")
-    page.wait_for_function(f"window.Lab?.settings?.state.values.t === {t}")  # the address has been read
+    in_hand = "window.lab?.('lib/settings.js').then(settings => settings.state.values.t)"
+    page.wait_for_function(f"{in_hand}.then(now => now === {t})")  # the address has been read
     page.get_by_role("tab", name="Score").click()
     page.wait_for_function(READY.replace("{t}", str(t)))
     return page.locator("#score-field")

@@ -19,7 +19,7 @@ def url():
     thread.start()
     while not server.started:
         thread.join(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/gradio_api/lab/run/"
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/lab/run/"
     server.should_exit = True
     thread.join(10)
 

@@ -15,7 +15,6 @@ from playground.images.bundled import picture
 from playground.page.controls import Page
 from playground.page.tabs import noise
 from playground.page.translations import say
-from playground.page.widgets import head
 from playground.runs.forward import schedule_of
 from playground.runs.settings import DEFAULTS
 from playground.runs.wire import EPS_SCALE
@@ -167,10 +166,3 @@ def test_whatever_else_the_page_asks_is_answered_with_a_sentence(asked):
 
     for ask in noise.questions(nobody):
         assert set(ask(asked)) == {"error"}
-
-
-def test_the_head_is_safe_and_complete():
-    made = head({"zh-TW": {"a": "</script><b>"}})
-    assert made.count("<script>") == made.count("</script>")
-    assert "</script><b>" not in made and '"a": "\\u003c/script>' in made
-    assert 'Lab.define("scrubber"' in made and "--face:url(data:image/webp" in made

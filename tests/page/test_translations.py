@@ -47,7 +47,7 @@ def literals(node):
 
 def spoken_by_script(source):
     """The string literals in the first argument of each text(…) of a script, and in the rows of shortcuts."""
-    for call in re.finditer(r"\btext\(|Lab\.keys(?: = |\.push\()|\bshortcuts\(", source):
+    for call in re.finditer(r"\btext\(|\bshortcuts\(", source):
         depth, place, keys = 1, call.end(), "text" not in call[0]
         while depth > 0 and place < len(source):
             literal = re.compile(r"""(["'])((?:\\.|(?!\1).)*)\1""").match(source, place)

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 import app
 from playground.page.translations import TRANSLATIONS
-from playground.page.widgets import served, widget
+from playground.page.widgets import head, served, widget
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_words_of_a_language_come_as_one_file(http):
 
 def test_what_is_loaded_beforehand_is_a_widget_with_all_that_it_imports():
     found = set(re.findall(rf'href="lab/{served.VERSION}/([^"]+)"', served.preloads("cost")))
-    assert found == {"lib/widgets.js", "lib/words.js", "cost/cost.js"}
+    assert found == {"lib/queue.js", "lib/widgets.js", "lib/words.js", "cost/cost.js"}
 
 
 def test_under_another_apps_path_the_scripts_are_beside_the_page():
@@ -54,3 +54,15 @@ def test_under_another_apps_path_the_scripts_are_beside_the_page():
 def test_a_widget_without_files_is_named():
     with pytest.raises(FileNotFoundError, match="nothing"):
         widget("nothing")
+
+
+def test_the_head_has_the_faces_of_the_pictures_and_what_the_page_begins_with():
+    made = head("scrubber")
+    assert "--face:url(data:image/webp" in made and f"lab/{served.VERSION}/scrubber/scrubber.js" in made
+    assert made.count("<script>") == made.count("</script>") == 1
+    assert len(made) < 40_000
+
+
+def test_no_script_is_longer_than_can_be_read():
+    lengths = {path.name: path.read_text(encoding="utf-8").count("\n") for path in served.FOLDER.rglob("*.js")}
+    assert max(lengths.values()) <= 550, lengths

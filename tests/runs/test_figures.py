@@ -97,12 +97,6 @@ def test_lines_stand_out_on_both_pages_and_from_each_other():
     assert set(SCHEDULE_STYLES) == set(SCHEDULES)
 
 
-def test_plotly_js_is_the_installed_file():
-    from playground.runs.figures import plotly_js
-
-    assert plotly_js().stat().st_size > 1_000_000
-
-
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
     FILE.write_text(json.dumps(fixture()) + "\n", encoding="utf-8")

@@ -61,7 +61,7 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
     placeholder = _("What should it show?")
     visible = starting_model().conditional
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
-    hints = widget("words", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
+    hints = widget("prompt", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
     made["style"] = control("style", tab, **style_state(name, building().start("style")))
     return made, hints
 

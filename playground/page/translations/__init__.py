@@ -5,7 +5,7 @@ where its language asks for it, and the English key itself otherwise. So a furth
 
 Rules for a key given to `_`: a literal string (a test collects them all) without braces, for the page finds the
 end of a key by its first "}"; dots are fine, whole keys are looked up before paths. Sentences with {placeholders}
-(`UserError`) are looked up on the server, by `say`; those of scripts in the page by ``Lab.text``.
+(`UserError`) are looked up on the server, by `say`; those of scripts in the page by ``text`` of lib/words.js.
 """
 
 from __future__ import annotations

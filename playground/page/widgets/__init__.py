@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gradio as gr
@@ -22,8 +22,6 @@ from playground.images.bundled import PICTURES, picture
 from playground.page.undocumented import shipped
 from playground.page.widgets.served import FOLDER, LOADER, preloads
 
-MODULES = ("cost",)
-_CONTEXT = "{element, trigger, props, server, upload, watch}"
 _START = (  # values that come while the script is loading are kept for it
     "let early = []; watch('value', () => early && early.push(props.value)); "
     "lab('lib/widgets.js').then((widgets) => { widgets.mount("
@@ -61,18 +59,15 @@ def widget(
 
     As an event's output use ``show_progress="hidden"``: Gradio otherwise dims the component while it waits.
     """
-    folder = f"{name}/" if (FOLDER / name / f"{name}.js").is_file() else ""
-    html = _checked_template(f"{folder}{name}.html")
+    html = _checked_template(f"{name}/{name}.html")
     if not html:
         raise FileNotFoundError(f"No widget {name!r}: {FOLDER / name / name}.html is missing.")
     known = " ".join(json.dumps(event) for event in events)  # Gradio looks for the quoted names in the script
     return gr.HTML(
         value,
         html_template=html,
-        css_template=_checked_template(f"{folder}{name}.css"),
-        js_on_load=_START % (json.dumps(name), known)
-        if folder
-        else f"Lab.mount({json.dumps(name)}, {_CONTEXT}); // {known}",
+        css_template=_checked_template(f"{name}/{name}.css"),
+        js_on_load=_START % (json.dumps(name), known),
         apply_default_css=False,
         elem_id=elem_id,
         server_functions=server_functions,
@@ -109,21 +104,7 @@ def _picture_faces() -> str:
     return "".join(rules)
 
 
-def _script(source: str) -> str:
-    if "</script" in source.lower():
-        raise ValueError("A widget script must not contain a closing script tag.")
-    return f"<script>{source}</script>"
-
-
-def head(words: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """What the page's head needs for the widgets to run: lib.js and lib.css, every widget's script, formula fonts.
-
-    words  locale → English text → translation; what `Lab.text` looks up.
-    """
-    classic = sorted((FOLDER / "classic").glob("*.js"), key=lambda path: (path.name != "lib.js", path.name))
-    scripts = [path.read_text(encoding="utf-8") for path in classic] + [LOADER]
-    if words:
-        # "<" escaped so that no translation can end the script
-        scripts.insert(1, f"Lab.words = {json.dumps(words, ensure_ascii=False)};".replace("<", "\\u003c"))
+def head(*first: str) -> str:
+    """What the page's head needs for the widgets to run; `first` are those that the page begins with."""
     styles = f"<style>{_math_fonts()}{_picture_faces()}{_read('lib.css')}</style>"
-    return "\n".join([styles, preloads(*MODULES), *(_script(source) for source in scripts)])
+    return f"{styles}\n<script>{LOADER}</script>\n{preloads('link', *first)}"

@@ -58,13 +58,15 @@ ROUTE = Mount("/lab", _Scripts(directory=FOLDER))
 # The one global of the page: `lab("lib/clock.js")` is the promise of a module. Gradio's `js=` strings and tests use it.
 LOADER = (
     f"window.lab = (path) => import(new URL('lab/{VERSION}/' + path, document.baseURI));"
-    f"window.lab.locales = {json.dumps(sorted(TRANSLATIONS))};"
+    f"lab.locales = {json.dumps(sorted(TRANSLATIONS))};"
+    "lab('lib/queue.js').then((queue) => (window.fetch = queue.patient(window.fetch.bind(window))));"
 )
 
 
 def preloads(*names: str) -> str:
     """Links by which the browser fetches these widgets, and what they import, before Gradio builds the page."""
-    wanted, found = [FOLDER / "lib" / "widgets.js", *(FOLDER / name / f"{name}.js" for name in names)], set()
+    wanted = [FOLDER / path for path in ("lib/widgets.js", "lib/queue.js", *(f"{name}/{name}.js" for name in names))]
+    found = set()
     while wanted:
         path = wanted.pop().resolve()
         if path in found:

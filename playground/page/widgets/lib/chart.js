@@ -1,6 +1,7 @@
-/* Chart: a small SVG line chart with a cursor that can be dragged. Its colours are CSS, so both themes follow. */
+/* Chart: a small SVG line chart with a cursor that can be dragged. It is all that the page draws curves with. */
 
 import { clamp } from "../maths/forward.js";
+import { place } from "./axis.js";
 import { number } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -13,18 +14,20 @@ export function svg(name, attributes = {}, parent = null) {
 }
 
 /**
- * A small line chart in `host` (emptied): options {x: [lo, hi], y: [lo, hi], width, height, margin: {l, r, t, b},
- * xTicks: [..], yTicks: [..], label, format(x), fluid}. All in viewBox units; it scales to the width of its host, letters
- * and all, or with `fluid` takes that width as its own and redraws. Colours come from CSS (`.lab-chart`, `.line`, `.bars`,
- * `.tick`, `.cursor`), so both themes follow. Returns
- *   line(name, xs, ys, {dash, className})   draw or replace a line (className "a".."f" colours it)
+ * A small line chart in `host` (emptied): options {x: [lo, hi], y: [lo, hi], log, width, height, margin: {l, r, t, b},
+ * xTicks: [..], yTicks: [..], label, format(value, axis), fluid}. All in viewBox units; it scales to the
+ * width of its host, letters and all, or with `fluid` takes that width as its own and redraws. `log` is of the y axis.
+ * Colours come from CSS (`.lab-chart`, `.line`, `.bars`, `.tick`, `.cursor`), so both themes follow. Returns
+ *   line(name, xs, ys, {dash, className, stroke, dots})
+ *                                           draw or replace a line, with gaps where a value is not finite: className
+ *                                           "a".."f" or `stroke` colours it, `dots` puts one at every value
  *   bars(name, counts, lo, hi)              draw or replace a step area from 0
  *   domain({x, y})                          change the ranges (redraws what is there)
  *   cursor(x, marks = [])                   put the cursor at x, a dot at each mark's y
  *   onDrag(fn)                              fn(x) while the pointer is dragged over the plot
  */
 export function chart(host, options) {
-  const { height = 120, xTicks = [], yTicks = [], label = "" } = options;
+  const { height = 120, xTicks = [], yTicks = [], label = "", log = false } = options;
   let width = options.width || 320;
   const m = { l: 28, r: 8, t: 8, b: 18, ...(options.margin || {}) };
   const format = options.format || ((value) => number(value, Number.isInteger(value) ? 0 : 1));
@@ -39,35 +42,51 @@ export function chart(host, options) {
   const cursor = svg("line", { class: "cursor", y1: m.t, y2: height - m.b, visibility: "hidden" }, root);
   const dots = svg("g", { class: "dots" }, root);
   const px = (value) => m.l + ((value - x[0]) / (x[1] - x[0])) * (width - m.l - m.r);
-  const py = (value) => height - m.b - ((value - y[0]) / (y[1] - y[0])) * (height - m.t - m.b);
+  const deep = height - m.t - m.b;
+  const py = (value) => height - m.b - (log ? place(value, y, true, deep) : ((value - y[0]) / (y[1] - y[0])) * deep);
   const inside = (value) => clamp(py(value), m.t - 1, height - m.b + 1);
+  const seen = (value) => value !== null && Number.isFinite(value) && !(log && value <= 0);
 
   function drawAxes() {
     axes.replaceChildren();
     svg("line", { class: "axis", x1: m.l, x2: width - m.r, y1: height - m.b, y2: height - m.b }, axes);
     for (const value of ticks.x) {
-      const node = svg("text", { class: "tick", x: px(value), y: height - 4, "text-anchor": "middle" }, axes);
-      node.textContent = format(value, "x");
+      const tick = svg("text", { class: "tick", x: px(value), y: height - m.b + 14, "text-anchor": "middle" }, axes);
+      tick.textContent = format(value, "x");
     }
     for (const value of ticks.y) {
       svg("line", { class: "grid", x1: m.l, x2: width - m.r, y1: py(value), y2: py(value) }, axes);
-      const node = svg("text", { class: "tick", x: m.l - 5, y: py(value) + 3.5, "text-anchor": "end" }, axes);
-      node.textContent = format(value, "y");
+      const tick = svg("text", { class: "tick", x: m.l - 5, y: py(value) + 3.5, "text-anchor": "end" }, axes);
+      tick.textContent = format(value, "y");
     }
   }
   const api = {
     svg: root, px, py,
-    line(name, xs, ys, { dash = "", className = "a" } = {}) {
-      drawn.set(name, () => api.line(name, xs, ys, { dash, className }));
-      let path = plot.querySelector(`[data-name="${name}"]`);
-      if (!path) path = svg("path", { "data-name": name, fill: "none" }, plot);
+    line(name, xs, ys, style = {}) {
+      const { dash = "", className = style.stroke ? "" : "a", stroke = "", dots = false } = style;
+      drawn.set(name, () => api.line(name, xs, ys, style));
+      const path = plot.querySelector(`[data-name="${name}"]`) || svg("path", { "data-name": name, fill: "none" }, plot);
       path.setAttribute("class", `line ${className}`);
       path.setAttribute("stroke-dasharray", dash);
+      if (stroke) path.setAttribute("stroke", stroke);
       let d = "";
+      let spots = "";
+      let pen = "M";
       for (let i = 0; i < xs.length; i++) {
-        if (Number.isFinite(ys[i])) d += `${d ? "L" : "M"}${px(xs[i]).toFixed(1)} ${inside(ys[i]).toFixed(1)}`;
+        if (!seen(ys[i])) {
+          pen = "M";
+          continue;
+        }
+        const at = `${px(xs[i]).toFixed(1)} ${inside(ys[i]).toFixed(1)}`;
+        d += pen + at;
+        spots += `M${at}h0`;
+        pen = "L";
       }
       path.setAttribute("d", d);
+      if (!dots) return path;
+      const marks = plot.querySelector(`[data-dots="${name}"]`) || svg("path", { "data-dots": name, class: "spots" }, plot);
+      marks.setAttribute("stroke", stroke);
+      marks.setAttribute("d", spots);
       return path;
     },
     bars(name, heights, low, high) {

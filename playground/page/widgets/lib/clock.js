@@ -17,6 +17,3 @@ export function hear(element, source, fn) {
   };
   globalThis.addEventListener("lab:t", listener);
 }
-
-// Classic scripts tell the time too.
-if (globalThis.document) globalThis.addEventListener("lab:t", ({ detail }) => (t = detail.t));

@@ -76,5 +76,3 @@ export function patient(fetch) {
     return answer;
   };
 }
-
-if (globalThis.document) globalThis.fetch = patient(globalThis.fetch.bind(globalThis));

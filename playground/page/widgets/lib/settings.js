@@ -1,14 +1,148 @@
-/* Settings: what the page is set to, in all its tabs and in its address. */
+/* Settings: what the page is set to, in all its tabs and in its address. One store for everybody.
+ *
+ * Whoever listens hears of a change by the window's event "lab:set" ({name, value, source}) and, for t, by "lab:t".
+ */
 
-const store = () => globalThis.Lab.settings;
+import * as address from "./address.js";
+import * as clock from "./clock.js";
+
+const known = (value) => JSON.stringify(value);
+
+export const state = {
+  table: [], // names of all settings, in order
+  controls: [], // {tab, name, value}: the page's controls, value as they start
+  defaults: {},
+  values: {}, // what was set, by a link or a person
+  tab: null,
+  pending: new Map(), // name → value on its way to the controls
+  sent: new Map(), // index of a control → [[value, when]] lately sent to it: their echoes are no person's doing
+  patches: new Map(), // index of a control → other properties on their way to it
+  firm: {}, // what was restored last, and stays so until a person touches the page
+  ask: null, // makes Gradio call `take`
+  read: false, // whether the server has read the address: until then it stays as it is
+};
+
+/** The address follows. */
+export function write() {
+  if (state.read) address.write((search) => address.query(search, state.table, state.tab, state.values));
+}
+
+let following = null;
+/** The controls follow: soon Gradio is made to call `take`. */
+export function follow() {
+  following = following || setTimeout(() => ((following = null), state.ask && state.ask()), 60);
+}
+
+/** `value` is on its way to all controls of that name, but for `from`, where it comes from. */
+function remember(name, value, from) {
+  state.controls.forEach((control, index) => {
+    if (control.name !== name || index === from) return;
+    const list = (state.sent.get(index) || []).slice(-100);
+    list.push([known(value), Date.now()]);
+    state.sent.set(index, list);
+  });
+}
+
+/**
+ * Whether a control only says what was sent to it. Values sent before the one echoed will not echo any more, so they are
+ * forgotten. A change that matches nothing sent is a person's: all are forgotten.
+ */
+function echo(index, value) {
+  const list = (state.sent.get(index) || []).filter(([, when]) => Date.now() - when < 3000);
+  const place = list.findIndex(([sent]) => sent === known(value));
+  state.sent.set(index, place < 0 ? [] : list.slice(place + 1));
+  return place >= 0;
+}
+
+function tell(name, value, source) {
+  globalThis.dispatchEvent(new CustomEvent("lab:set", { detail: { name, value, source } }));
+  if (name === "t" && clock.t !== value) clock.tell(value, source);
+}
 
 /** The value in hand (a link's, before the server has checked it), or undefined. @param {string} name */
-export const get = (name) => store().get(name);
-/** Sets it: the address, controls of that name in every tab and whoever listens to the window's "lab:set" follow. */
-export const put = (name, value, source) => store().put(name, value, source);
-/** Several at once, and firmly: a sampler's change makes the server set its knobs to their defaults. */
-export const restore = (values) => store().restore(values);
-/** Adds rows [keys, what they do] to the list behind "?"; what they do is English, a key of the translations. */
-export function shortcuts(...rows) {
-  for (const row of rows) if (!globalThis.Lab.keys.some(([keys]) => keys === row[0])) globalThis.Lab.keys.push(row);
+export function get(name) {
+  return name in state.values ? state.values[name] : (address.read(name) ?? state.defaults[name]);
 }
+
+/** Sets it: the address, controls of that name in every tab and everybody who listens follow. */
+export function put(name, value, source = "settings") {
+  if (known(get(name)) === known(value) && name in state.values) return;
+  state.values[name] = value;
+  write();
+  if (state.controls.some((control) => control.name === name)) {
+    state.pending.set(name, value);
+    follow();
+  }
+  tell(name, value, source);
+}
+
+/** Several at once, and firmly: a sampler's change makes the server set its knobs to their defaults. */
+export function restore(values) {
+  state.firm = { ...values };
+  for (const [name, value] of Object.entries(values)) put(name, value);
+}
+
+/** Everything is as the page starts. */
+export function reset() {
+  state.controls.forEach(({ name, value }) => name in state.values && state.pending.set(name, value));
+  const names = Object.keys(state.values);
+  state.values = {};
+  for (const name of names) {
+    const first = state.controls.find((control) => control.name === name);
+    tell(name, first ? first.value : state.defaults[name], "settings");
+  }
+  follow();
+  write();
+}
+
+/** A control changed: what its namesakes get, or null where there is nothing to do. */
+export function changed(index, value) {
+  const { name, value: start } = state.controls[index];
+  const now = name in state.values ? state.values[name] : start;
+  const echoed = echo(index, value);
+  if (known(now) === known(value) || state.pending.has(name)) return null;
+  if (name in state.firm) {
+    state.pending.set(name, state.firm[name]);
+    follow();
+    return null;
+  }
+  if (echoed) return null;
+  state.values[name] = value;
+  remember(name, value, index);
+  write();
+  tell(name, value, "control");
+  return { value };
+}
+
+/** For Gradio: an update for each control. */
+export function take() {
+  const updates = state.controls.map(({ name }, index) => {
+    const update = { __type__: "update", ...(state.patches.get(index) || {}) };
+    if (state.pending.has(name)) update.value = state.pending.get(name);
+    return update;
+  });
+  for (const [name, value] of state.pending) remember(name, value, -1);
+  state.pending.clear();
+  state.patches.clear();
+  return updates;
+}
+
+/** Another tab is open. */
+export function tab(name) {
+  state.tab = name;
+  write();
+}
+
+/** [keys, what they do]: the rows of the list behind "?". */
+export const keys = [];
+/** Adds rows to that list; what they do is English, a key of the translations. @param {...[string, string]} rows */
+export function shortcuts(...rows) {
+  for (const row of rows) if (!keys.some(([known]) => known === row[0])) keys.push(row);
+}
+shortcuts(
+  ["Tab", "To the next control; with Shift, to the one before"],
+  ["← → ↑ ↓", "Move a slider by one step; with Shift, by ten"],
+  ["Home End", "A slider to its ends"],
+  ["?", "This list"],
+  ["Esc", "Close"],
+);

@@ -1,0 +1,146 @@
+/* Prompt: completion of a prompt from the model's vocabulary, and the words it does not know, named as they are typed.
+ *
+ * While a word is being typed the prompt is a combobox (WAI-ARIA's pattern with a list box): ↓ and ↑ go through the
+ * list, Enter takes what is marked, Escape closes it. Otherwise there are examples, as buttons.
+ */
+
+import * as settings from "../lib/settings.js";
+import { text } from "../lib/words.js";
+
+/** Lower-case words of a prompt, as conditioning.split_words does it. */
+export const splitWords = (text) => text.toLowerCase().replace(/[’']/g, "").match(/[\p{L}\p{N}]+|[#*&]/gu) || [];
+
+/** The words of a prompt that a vocabulary (a Set) lacks, also in the singular. */
+export function unknownWords(text, vocabulary) {
+  const knows = (word) => [word, word.replace(/s$/, ""), word.replace(/es$/, "")].some((form) => vocabulary.has(form));
+  return [...new Set(splitWords(text).filter((word) => !knows(word)))];
+}
+
+/** Up to `count` words of the sorted list `words` that begin with the word being typed at the end of `text`. */
+export function completions(text, words, count = 8) {
+  const typed = (text.toLowerCase().match(/[\p{L}\p{N}]+$/u) || [""])[0];
+  if (!typed) return [];
+  const found = words.filter((word) => word.startsWith(typed) && word !== typed);
+  return found.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, count);
+}
+
+export function mount({ element, props, trigger, watch }) {
+  const chips = element.querySelector(".chips");
+  const unknown = element.querySelector(".unknown");
+  chips.setAttribute("aria-label", text("Suggestions"));
+  let words = [];
+  let vocabulary = new Set();
+  let box = null;
+  let settled = null; // what the box held when it got the focus: nothing to complete in that
+  let marked = -1; // the completion that Enter takes
+  let seeking = null;
+  let offered = ""; // what the chips are made from: as long as it is the same they stay, with the mark on them
+
+  /** The prompt's own box: another component, found by its id. */
+  function input() {
+    if (box && box.isConnected) return box;
+    box = document.querySelector(`#${props.value.box} :is(textarea, input)`);
+    offered = "";
+    if (box) {
+      box.addEventListener("input", show);
+      box.addEventListener("focus", () => {
+        settled = box.value;
+        show();
+      });
+      box.addEventListener("keydown", pressed);
+      chips.id = `${props.value.box}-suggestions`;
+      const about = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": chips.id };
+      for (const [name, value] of Object.entries(about)) box.setAttribute(name, value);
+    }
+    return box;
+  }
+
+  function pressed(event) {
+    const open = box.getAttribute("aria-expanded") === "true";
+    const count = chips.children.length;
+    if (event.isComposing || !count) return;
+    if (open && event.key === "ArrowDown") mark(marked + 1 < count ? marked + 1 : -1);
+    else if (open && event.key === "ArrowUp") mark(marked < 0 ? count - 1 : marked - 1);
+    else if (open && event.key === "Enter" && marked >= 0) chips.children[marked].click();
+    else if (open && event.key === "Escape") (settled = box.value), show();
+    else if (event.key === "ArrowDown") chips.firstChild.focus();
+    else return;
+    event.preventDefault();
+  }
+
+  function mark(place) {
+    marked = place;
+    [...chips.children].forEach((option, k) => option.setAttribute("aria-selected", String(k === place)));
+    if (place < 0) box.removeAttribute("aria-activedescendant");
+    else box.setAttribute("aria-activedescendant", chips.children[place].id);
+  }
+
+  function write(prompt, more) {
+    const target = input();
+    if (!target) return;
+    target.value = prompt;
+    target.dispatchEvent(new Event("input", { bubbles: true }));
+    target.dispatchEvent(new Event("change", { bubbles: true }));
+    if (more) target.focus();
+    settled = prompt;
+    show();
+  }
+
+  function chip(label, write) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.onclick = write;
+    return button;
+  }
+
+  function show() {
+    if (!props.value || !input()) return;
+    const prompt = box.value;
+    const typing = document.activeElement === box && prompt !== settled;
+    const found = typing ? completions(prompt, words) : [];
+    const offer = JSON.stringify([prompt, found, props.value]);
+    if (offer === offered) return;
+    offered = offer;
+    const made = found.length
+      ? found.map((word) => chip(word, () => write(prompt.replace(/[\p{L}\p{N}]+$/u, word) + " ", true)))
+      : (props.value.examples || []).filter((example) => example !== prompt).map((example) => chip(example, () => write(example)));
+    if (!found.length && props.value.limit && props.value.limit !== prompt) {
+      const beyond = chip(props.value.limit, () => write(props.value.limit));
+      beyond.classList.add("limit");
+      beyond.title = text("Beyond this model: it averages the words, and loses which belongs to which.");
+      made.push(beyond);
+    }
+    chips.replaceChildren(...made);
+    chips.setAttribute("role", found.length ? "listbox" : "group");
+    box.setAttribute("aria-expanded", String(found.length > 0));
+    box.removeAttribute("aria-activedescendant");
+    if (found.length) {
+      made.forEach((option, k) => Object.assign(option, { role: "option", id: `${chips.id}-${k}`, tabIndex: -1 }));
+      mark(-1);
+    }
+    const missing = words.length ? unknownWords(prompt, vocabulary).filter((word) => !found.some((known) => known.startsWith(word))) : [];
+    unknown.textContent = missing.length ? text("Not among the model’s words: {words}", { words: missing.join(", ") }) : "";
+  }
+
+  /** Another model is chosen, here, in another tab or by a link: the list of models itself may not be in the page. */
+  function follow(name) {
+    if (name !== undefined && props.value && String(name) !== props.value.model) trigger("follow", { model: String(name) });
+  }
+  const chosen = ({ detail }) => element.isConnected && detail.name === "checkpoint" && follow(detail.value);
+  window.addEventListener("lab:set", chosen);
+
+  function load() {
+    follow(settings.get("checkpoint"));
+    words = (props.value && props.value.words) || [];
+    vocabulary = new Set(words);
+    clearInterval(seeking); // the box appears after this, or comes back with a model that takes prompts
+    seeking = setInterval(() => {
+      if (!element.isConnected || (props.value && input())) clearInterval(seeking);
+      if (box) show();
+    }, 200);
+    setTimeout(show, 0);
+  }
+  watch("value", load);
+  load();
+}
