@@ -23,6 +23,7 @@ from playground.page.theme import CSS, THEME
 from playground.page.translations import i18n
 from playground.page.undocumented import light_sessions
 from playground.page.widgets import head, served
+from playground.page.widgets.lessons import lesson_panel
 from playground.page.widgets.link import link
 from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting, with_defaults
@@ -58,6 +59,7 @@ def build(table: Mapping[str, Setting] = DEFAULTS) -> gr.Blocks:
     ):
         with gr.Row(elem_id="page-title"):
             gr.HTML(f"<h1>{title}</h1>")
+            lesson_panel()
         with gr.Tabs():
             for tab in TABS:
                 name = tab.__name__.rpartition(".")[2]

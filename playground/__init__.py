@@ -7,6 +7,7 @@
     engine                               everybody's denoising steps in one batch
     runs                                 settings → lanes → frames → receipts; what each tab makes; no Gradio
     training                             data → recipe → trainer → quality → card
+    lessons                              one file a lesson: text with a typed header
     page                                 Gradio: tabs, parts, widgets, endpoints, translations
     bench                                how fast
     train  autoencode  evaluate          command lines, and nothing else

@@ -198,7 +198,7 @@ def test_the_command_trains_writes_and_goes_on(data, tmp_path):
     environment = {"PYTHONPATH": str(train.__file__).rsplit("/", 2)[0], "PATH": ""}
     call = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert call.returncode == 1
-    assert "x.png is not a picture" in call.stderr and "Traceback" not in call.stderr
+    assert "x.png: That file is not a picture" in call.stderr and "Traceback" not in call.stderr
 
 
 def test_estimate_for_self_conditioning_is_x0(data):
