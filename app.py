@@ -105,10 +105,14 @@ def main() -> None:
         print(f"Everyone who can reach port {args.port} of this machine can {way}.")
     if args.share:
         print("Everyone who has the public address can use the page for a week, through a relay that Gradio runs.")
+    demo, where = build(table), dict(server_name=args.host, server_port=args.port, auth=auth, share=args.share)
     try:
-        build(table).launch(server_name=args.host, server_port=args.port, auth=auth, share=args.share, **LAUNCH)
+        _, *addresses = demo.launch(**where, **LAUNCH, quiet=True, prevent_thread_lock=True)
     except OSError as error:  # of the port, Gradio's own sentence
         sys.exit(f"app.py: {error}")
+    for address in filter(None, addresses):
+        print(f"The playground is on {address}", flush=True)
+    demo.block_thread()
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin, snapshot_download
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import load_model, save_file
 from torch import Tensor, nn
 
 from playground.errors import UserError
@@ -300,8 +301,12 @@ def _load_own(folder: Path, name: str) -> Checkpoint:
         if not (folder / file).is_file():
             raise UserError("The checkpoint “{name}” has no {file}.", name=name, file=file)
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))["unet"]
-        return Checkpoint.from_pretrained(folder, strict=True)
+        config = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
+        config["unet"]
+        # The mixin's from_pretrained does the same, and prints a line about it.
+        checkpoint = Checkpoint(**{k: v for k, v in config.items() if k in signature(Checkpoint).parameters})
+        load_model(checkpoint, folder / _FILES[1], strict=True)
+        return checkpoint
     except (SafetensorError, EOFError) as error:
         raise UserError(
             "The weights of “{name}” are cut off or damaged; copy {file} again.", name=name, file=_FILES[1]

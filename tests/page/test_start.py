@@ -1,4 +1,4 @@
-"""Starting the page: what stands in the way is said in one sentence."""
+"""Starting the page: what stands in the way is said in one sentence, and all else on the console is its address."""
 
 import socket
 import sys
@@ -6,6 +6,8 @@ import sys
 import pytest
 
 import app
+from playground.bench.crowd import press_once
+from playground.bench.server import serving
 
 
 @pytest.fixture
@@ -35,3 +37,10 @@ def test_a_folder_for_uploads_that_cannot_be_written_is_named(started, monkeypat
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file" / "uploads"))
     assert started().startswith("app.py: Nothing can be written to")
+
+
+def test_nothing_but_the_address_is_printed(tiny_checkpoint):
+    with serving(str(tiny_checkpoint)) as server:
+        assert press_once(server, count=1, steps=2).pictures  # the net has been read, and the way to run it found
+        printed = (server.temp / "server.log").read_text()
+    assert printed.splitlines() == [f"The playground is on {server.url}/"]
