@@ -64,6 +64,11 @@ def started(
     return fill(function, x, levels, noise, hole, **knobs)
 
 
+def kept(levels: Sequence[Level], strength: float) -> Sequence[Level]:
+    """The levels that are left of a run from a picture noised to `strength`: the last round(strength · steps) steps."""
+    return levels[len(levels) - 1 - round(strength * (len(levels) - 1)) :]
+
+
 def job_for(
     model: Drawable,
     sampler: str = "ddim",
@@ -107,7 +112,7 @@ def job_for(
     if start is not None:
         if not 0 <= strength <= 1:
             raise UserError("Strength must be between 0 and 1; you gave {value}.", value=strength)
-        levels = levels[len(levels) - 1 - round(strength * (len(levels) - 1)) :]
+        levels = kept(levels, strength)
         x = q_sample(start.reshape(x.shape).double(), levels[0], x)
     if schedule is not None:
         levels = on_clock(levels, model.schedule)

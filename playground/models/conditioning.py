@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-WORD = re.compile(r"[^\W_]+|[#*&]")
+# letters and digits; a flag; any other sign, with what makes one emoji of several characters
+WORD = re.compile(
+    "[^\\W_]+|[\U0001f1e6-\U0001f1ff]{2}|[^\\w\\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\\w\\s])*"
+)
+SYMBOLS = ("So", "Sm", "Sc")  # Unicode's categories of emoji and other symbols, of mathematics, of currencies
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case words of a prompt or a caption, punctuation left out: "Cat Face: smiling" → cat, face, smiling."""
-    return WORD.findall(text.lower().replace("’", "'").replace("'", ""))
+    """Lower-case words of a prompt or a caption, punctuation left out: "Cat Face: smiling" → cat, face, smiling.
+    A symbol is a word too, an emoji whole."""
+    words = WORD.findall(text.lower().replace("’", "'").replace("'", ""))
+    return [word for word in words if word[0].isalnum() or word in "#*&" or unicodedata.category(word[0]) in SYMBOLS]
 
 
 @dataclass(frozen=True)

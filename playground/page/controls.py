@@ -15,7 +15,7 @@ from playground import images
 from playground.engine import Runner
 from playground.errors import UserError
 from playground.page.translations import _, say
-from playground.page.undocumented import Upload
+from playground.page.undocumented import Number, Upload
 from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting
 
@@ -88,10 +88,9 @@ def _component(row: Setting, as_: type | None, chosen: bool) -> tuple[type, dict
     """The kind of component for a row, and its options from the table."""
     if row.kind in ("int", "float"):
         kind = as_ or (gr.Number if row.high > SLIDER_HIGH else gr.Slider)
+        kind = Number if kind is gr.Number else kind
         options = {"value": row.low if row.default is None else row.default}
         options |= {"minimum": row.low, "maximum": row.high, "step": row.step}
-        if kind is gr.Number and row.kind == "int":
-            options["precision"] = 0
         return kind, options
     if row.kind == "bool":
         return as_ or gr.Checkbox, {"value": bool(row.default)}

@@ -113,6 +113,16 @@ def kept_file(data: bytes, name: str) -> str:
     return processing_utils.save_bytes_to_cache(data, name, get_upload_folder())
 
 
+class Number(gr.Number):
+    """A number as it was typed: Gradio's own answer to one out of range names no setting, and 1.5 becomes 2 unasked."""
+
+    def get_block_name(self) -> str:
+        return "number"
+
+    def preprocess(self, payload):
+        return payload
+
+
 class Upload(gr.Image):
     """A picture input whose function gets what `read` makes of the file, before Gradio has opened it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -31,16 +30,18 @@ from playground.theory.objective import (
     asking,
     bound,
     discretised_nll,
+    drawn,
     error,
     interpolated,
     loss_weight,
     mean_errors,
     posterior_coefficients,
     prior_kl,
-    probe,
     reverse_variance,
 )
 
+RUNS = 6  # questions about one picture of yours go side by side
+DRAWS = 64  # of t, in each run
 SENT_EVERY = 0.4  # seconds between two messages to the page
 ROWS = 7  # levels in the table
 
@@ -52,9 +53,9 @@ class Assay:
     schedule: NoiseSchedule
     variance: str = VARIANCES[0]
     settings: dict = field(default_factory=dict)
-    errors: list[Error] = field(default_factory=list)  # one per picture and level
+    runs: list[list[Error]] = field(default_factory=list)  # of one picture each, at the t of `drawn`, t = 1 first
     prior: float | None = None  # L_T, nats per dimension
-    decoders: list[float] = field(default_factory=list)  # L_0 of each picture, nats per dimension
+    decoders: list[list[float]] = field(default_factory=list)  # L_0, nats per dimension, of each run
     asked: int = 0  # evaluations of the network, and how many there will be
     of: int = 0
     seconds: float = 0.0
@@ -68,8 +69,12 @@ class Assay:
         """The bound, once everything is measured."""
         if not self.done:
             return None
-        decoder = math.fsum(self.decoders) / len(self.decoders)
-        return bound(self.schedule, mean_errors(self.errors), self.prior, decoder, self.variance)
+        steps = [[each for each in run if each.t > 1] for run in self.runs]
+        return bound(self.schedule, steps, self.prior, self.decoders, self.variance)
+
+    def errors(self) -> list[Error]:
+        """What was measured so far, as means over neighbouring t, rising."""
+        return mean_errors([each for run in self.runs for each in run])
 
     # ------------------------------------------------------------------------------------ for scripts
 
@@ -81,8 +86,9 @@ class Assay:
             "L_T": terms.prior,
             "L_0": terms.decoder,
             "total": terms.total,
+            "standard_error": terms.error,
             "steps": numbers(terms.steps),
-            "errors": [asdict(each) for each in mean_errors(self.errors)],
+            "errors": [asdict(each) for each in self.errors()],
             "lambda": numbers(loss_weight(self.schedule, "beta")),
             "posterior_mean": {"of_x0": numbers(of_x0), "of_x_t": numbers(of_x)},
             "beta": numbers(self.schedule.beta),
@@ -106,7 +112,8 @@ class Assay:
                 {"symbol": "L<sub>T</sub>", "label": "what x at T still knows", "value": part("prior")},
                 {"symbol": "Σ L<sub>t−1</sub>", "label": "every step back", "value": steps, "view": terms and "terms"},
                 {"symbol": "L<sub>0</sub>", "label": "the last step, to 256 levels", "value": part("decoder")},
-                {"symbol": "L", "label": "bits per dimension", "value": part("total"), "view": terms and "share"},
+                {"symbol": "L", "label": "bits per dimension", "value": part("total"), "view": terms and "share",
+                 "error": part("error")},
             ],
             "open": "terms" if self.done else None,
             "progress": self._progress(),
@@ -131,7 +138,7 @@ class Assay:
         return Line(name, label, ts, values[first:], STYLES[style])
 
     def _errors(self) -> dict:
-        rows = mean_errors(self.errors)
+        rows = self.errors()
         lines = [
             Line(name, label, [row.t for row in rows], [getattr(row, name) for row in rows], STYLES[k], measured=True)
             for k, (name, label) in enumerate((("eps", "of ε"), ("x0", "of x₀"), ("v", "of v")))
@@ -143,15 +150,18 @@ class Assay:
         return self._view("terms", "L<sub>t−1</sub>", "What each step back costs, in bits per dimension", lines)
 
     def _share(self, terms: Bound) -> dict:
-        rows = mean_errors(self.errors)
+        rows = self.errors()
         simple = interpolated(self.schedule, [row.t for row in rows], [row.eps for row in rows])
         simple[0] = 0
-        shares = [part.cumsum(0) / part.sum() for part in (terms.steps, simple)]
+        whole = terms.steps.clone()
+        whole[1] += terms.decoder  # the step from t = 1
+        whole[-1] += terms.prior  # and what is not told from T on
+        shares = [part.cumsum(0) / part.sum() for part in (whole, simple)]
         half = [int(torch.searchsorted(share, 0.5)) for share in shares]
         lines = [self._line("bound", "of the bound", shares[0], 0), self._line("simple", "of L simple", shares[1], 1)]
         return self._view(
-            "share", "share up to t", "How much of the loss lies below t", lines, log=False,
-            caption="Half of the bound lies below t = {bound}, half of the simple loss below t = {simple}.",
+            "share", "share up to t", "How much of the loss is told up to t", lines, log=False,
+            caption="Half of the bound is told up to t = {bound}, half of the simple loss up to t = {simple}.",
             values={"bound": half[0], "simple": half[1]},
         )  # fmt: skip
 
@@ -178,7 +188,7 @@ class Assay:
         return self._view("variance", "β, β̃", "The two variances a step back may have", lines)
 
     def _table(self) -> dict:
-        rows = mean_errors(self.errors)
+        rows = self.errors()
         chosen = [rows[round(k * (len(rows) - 1) / (ROWS - 1))] for k in range(ROWS)]
         return {
             "title": "Noise prediction is score matching: with s = −ε/√(1−ᾱ) the two losses below are one.",
@@ -200,25 +210,28 @@ def assays(engine: Runner, image: Image.Image | None, seed: int, variance: str, 
     if variance not in VARIANCES:
         raise UserError("The variance must be one of: {choices}.", choices=", ".join(VARIANCES))
     schedule = engine.schedule
-    reverse = reverse_variance(schedule, variance)
-    pictures = [image] if image is not None else [picture(name, engine.picture_size) for name in PICTURES]
+    decoded = reverse_variance(schedule, variance)[1]
+    pictures = [image] * RUNS if image is not None else [picture(name, engine.picture_size) for name in PICTURES]
     truths = [engine.space.encode(to_tensor(each, engine.picture_size).double()) for each in pictures]  # (1, C, H, W)
-    levels = [schedule.level(t) for t in probe(schedule)]
     settings = {
         "checkpoint": engine.checkpoint.name, "seed": seed, "variance": variance, "T": schedule.T,
         "pictures": ["yours"] if image is not None else list(PICTURES),
     }  # fmt: skip
-    assay = Assay(schedule, variance, settings, of=len(truths) * len(levels), device=str(engine.device))
+    assay = Assay(schedule, variance, settings, [[] for _ in truths], device=str(engine.device))
     assay.prior = torch.cat([prior_kl(x0, schedule) for x0 in truths]).mean().item()
-    jobs = [
-        Job(asking(x0, levels, noise_of(seed + k)), clip=False, steps_hint=len(levels)) for k, x0 in enumerate(truths)
-    ]
+    assay.decoders = [[] for _ in truths]
+    jobs = []
+    for k, x0 in enumerate(truths):
+        noise = noise_of(seed + k)
+        levels = [schedule.level(t) for t in drawn(schedule, DRAWS, noise.generator)]
+        jobs.append(Job(asking(x0, levels, noise), clip=False, steps_hint=len(levels)))
+        assay.of += len(levels)
     began = sent = time.perf_counter()
     for step in engine.run(jobs, who):
         x0 = truths[step.job][0]
-        assay.errors.append(error(x0, step.x, step.level, step.prediction))
+        assay.runs[step.job].append(error(x0, step.x, step.level, step.prediction))
         if step.level.t == 1:
-            assay.decoders.append(discretised_nll(x0, step.prediction.x0.double(), reverse[1]).mean().item())
+            assay.decoders[step.job].append(discretised_nll(x0, step.prediction.x0.double(), decoded).mean().item())
         assay.asked += 1
         now = time.perf_counter()
         assay.seconds = now - began

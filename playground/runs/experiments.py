@@ -45,6 +45,13 @@ def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], wh
         steps = check("steps", mine.get("steps"))
         note = f"w {scale:g}{eta}" if engine.checkpoint.conditional else eta.removeprefix(" · ")
         made.append(lane_for(engine, mine, f"{title} · {steps}", note))
+    for lane in made:  # each picture's receipt brings the whole duel back
+        lane.settings |= {"lane_count": len(made)} | {
+            f"{name}_{k}": other.settings[name]
+            for k, other in enumerate(made, start=1)
+            for name in OF_A_LANE
+            if name in other.settings
+        }
     return Live(engine, made, curve="apart", who=who)
 
 
@@ -59,6 +66,9 @@ def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequenc
         lane_for(engine, {**values, "strength": s}, ("strength", {"strength": f"{s:g}"}), start=start)
         for s in strengths
     ]
+    if len(lanes) <= len(settings.STRENGTHS):
+        for lane in lanes:
+            lane.settings |= {f"strength_{k}": s for k, s in enumerate(strengths, start=1)}
     return Live(engine, lanes, curve=_curve(lanes), who=who)
 
 
@@ -203,7 +213,7 @@ def interpolation(values: Mapping[str, object], count: int = BETWEEN, who: objec
     lanes: list[Lane] = []
     for k in range(count):
         share = k / max(1, count - 1)
-        label = seed_label(seed) if k == 0 else seed_label(other) if share == 1 else f"{share:.0%}"
+        label = seed_label(seed) if k == 0 else seed_label(other) if share == 1 else f"{100 * share:.0f} %"
         lane = lane_for(engine, {**values, "seed": seed}, label, noise=noise_between(seed, other, share))
         lane.settings |= {"other_seed": other, "share": round(share, 4)}
         lanes.append(lane)

@@ -122,6 +122,8 @@ class View:
     y_range: tuple[float, float] | None = None
 
 
+DECIBELS = 10 / math.log(10)  # of a natural logarithm
+
 SCHEDULE_VIEWS: dict[str, View] = {
     "alpha_bar": View(
         "ᾱ<sub>t</sub>", "Share of the power that is the picture's", lambda s: s.alpha_bar, y_range=(0, 1)
@@ -129,7 +131,7 @@ SCHEDULE_VIEWS: dict[str, View] = {
     "signal_rate": View(
         "√ᾱ<sub>t</sub>", "Share of the picture that is left", lambda s: s.alpha_bar.sqrt(), y_range=(0, 1)
     ),
-    "log_snr": View("log SNR", "Signal against noise, natural log", lambda s: s.log_snr, y_range=(-15, 15)),
+    "log_snr": View("SNR", "Signal against noise, in dB", lambda s: DECIBELS * s.log_snr, y_range=(-65, 65)),
     "beta": View("β<sub>t</sub>", "Noise added by one step", lambda s: s.beta, log=True, y_range=(1e-5, 1)),
     "weight": View("λ<sub>t</sub>", "Weight of the error at t in the bound", loss_weight, log=True, y_range=(1e-3, 10)),
 }

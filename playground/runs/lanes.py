@@ -9,24 +9,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from playground.checkpoints import list_checkpoints
+from playground.checkpoints import list_checkpoints, outline
 from playground.engine import (
     Job,
     Runner,
     get_engine,
     job_for,
 )
+from playground.engine.jobs import kept
 from playground.errors import UserError
 from playground.images import to_pixels
+from playground.models.conditioning import Condition, Vocabulary
 from playground.models.denoiser import NOTHING, evaluations
 from playground.runs import receipts
 from playground.runs.frames import Frame
 from playground.runs.records import RunRecord, file_name, sha256
 from playground.runs.settings import check, knobs_of
-from playground.samplers import SAMPLERS, Noise
+from playground.samplers import SAMPLERS, Noise, count_evaluations
 from playground.samplers.inpainting import Hole
 from playground.samplers.noise import noise_of
-from playground.schedules import SCHEDULES
+from playground.schedules import SCHEDULES, spaced
 
 SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
 
@@ -90,6 +92,29 @@ def engine_for(checkpoint: object = None, device: object = None) -> Runner:
     return get_engine(name, check("device", device))
 
 
+def announced(values: Mapping[str, object]) -> tuple[int, bool]:
+    """(network evaluations a picture of such settings takes, whether guidance asks twice), before any model is loaded.
+
+    Exact for a model of the schedule's usual T. Raises UserError.
+    """
+    given = {name: check(name, values.get(name)) for name in ("sampler", "steps", "spacing", "schedule", "T", "start")}
+    schedule = SCHEDULES[given["schedule"]].make(T=given["T"], **knobs_of(SCHEDULES, given["schedule"], values))
+    levels = spaced(schedule, min(given["steps"], given["T"]), given["spacing"])
+    steered = values.get("checkpoint") is not None
+    if given["start"] == "picture":
+        levels = kept(levels, check("strength", values.get("strength")))
+        steered = steered and check("steered", values.get("steered"))
+    questions = count_evaluations(given["sampler"], levels, **knobs_of(SAMPLERS, given["sampler"], values))
+    if not steered:
+        return questions, False
+    model = outline(check("checkpoint", values["checkpoint"]))
+    words, _unknown = Vocabulary(model.words).parse(check("prompt", values.get("prompt")))
+    style = check("style", values.get("style"))
+    scale = check("guidance_scale", values.get("guidance_scale"))
+    rows = evaluations(Condition(words, style if style in model.styles else None), scale)
+    return questions * rows, rows > 1
+
+
 def lane_for(
     engine: Runner,
     values: Mapping[str, object],
@@ -132,16 +157,20 @@ def lane_for(
         schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
         used |= bends
     eps = truth = hole = None
-    if start is not None and x0 is None:
+    plain = x0 is None  # a picture as it is, not a mixture
+    if start is not None and plain:
         x0 = engine.space.encode(start.double())
     if mask is not None:
         used |= {name: check(name, values.get(name)) for name in ("resamplings", "jump")}
         hole, x0 = Hole(x0, covered(mask, engine.space.factor), used["resamplings"], used["jump"]), None
     elif start is not None:
         used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
+        used["steered"] = bool(used["prompt"] or used["style"])
         eps = noise_of(used["seed"])(x0.shape)[0]
-        if condition == NOTHING or used["guidance_scale"] == 0:
+        if plain and (condition == NOTHING or used["guidance_scale"] == 0):
             truth = engine.space.decode(x0)[0]
+    else:
+        used["start"] = "noise"
     job = job_for(
         engine,
         used["sampler"],

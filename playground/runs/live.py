@@ -53,6 +53,7 @@ class Live:
 
     def __init__(self, engine: Runner, lanes: Sequence[Lane], curve: str = "change", who: object = None) -> None:
         self.engine, self.lanes, self.curve, self.who = engine, list(lanes), curve, who
+        self.more: dict = {}  # what else the player is told: the page's `settings`, whether they are `other` than asked
         self.steps = 0
         self.seconds = 0.0
         self.questions = sum(lane.job.steps_hint or 1 for lane in lanes)
@@ -128,7 +129,7 @@ class Live:
     def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:
         """The player's messages, but for those that went down the channel. What came before a failure stays on the
         page; the failure is raised on."""
-        lanes = [{"label": k.label, "note": k.note, "steps": k.job.steps_hint or 0} for k in self.lanes]
+        lanes = [self._told(lane) for lane in self.lanes]
         space, lane = self.engine.space, self.lanes[0]
         first = opening(
             self.engine.picture_size,
@@ -140,13 +141,22 @@ class Live:
             example=example,
         )
         try:
+            first["start"] |= self.more
             yield first | ({"channel": channel.token} if channel else {})
             for message in self._news(first["run"], channel):
-                if channel is None or not channel.send(message):
+                sent = channel is not None and channel.send(message)
+                if not sent or "end" in message:  # a line that breaks off takes what was in it along, but not the end
                     yield message
         finally:
             if channel:
                 channel.close()
+
+    @staticmethod
+    def _told(lane: Lane) -> dict:
+        """What the player is told of a lane; `calls` where the sampler does not ask once a step."""
+        asked, recipe = lane.job.steps_hint or 0, lane.job.recipe
+        told = {"label": lane.label, "note": lane.note, "steps": asked}
+        return told | ({"calls": True} if recipe and asked != len(recipe[2]) - 1 else {})
 
     def _news(self, run: str, channel: Line | None) -> Iterator[dict]:
         seq = 0

@@ -17,13 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from playground import images
 from playground.errors import UserError
 from playground.runs import notebooks
-from playground.runs.records import Moment, RunRecord, sha256
-from playground.runs.settings import DEFAULTS, check
+from playground.runs.records import Moment, RunRecord, same_picture, sha256
+from playground.runs.settings import DEFAULTS, check, shorten
 
 KEYWORD = "playground"  # of the PNG's text chunk with the settings
 START = "playground start"  # … and of the one with the picture that the run started from
@@ -33,6 +33,12 @@ PIXEL_BYTES = 8_000_000  # of the steps in a JSON record
 MOVIE_WIDTH = 512
 MAX_SIDE = 4096  # of a picture in a JSON that is read
 SHEET_SIDE, SHEET_STEPS = 128, 8
+BETWEEN_SEEDS = ("share",)  # no setting of the page: how far from one seed to the other
+# What an endpoint says besides the settings it used.
+REPORTED = (
+    "pictures", "nfe", "unknown_words", "device", "seconds", "steps_per_second", "lanes", "apart", "numbers",
+    "strengths", "runtime",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,21 @@ class Receipt:
     messages: list[UserError]
     final: np.ndarray | None = None  # uint8 (H, W, 3)
     start: Image.Image | None = None
+    hashes: tuple[str, ...] = ()  # of that picture, or of those that a report names
 
     @property
     def sha256(self) -> str | None:
         return None if self.final is None else sha256(self.final)
+
+    def compared(self, pictures: Sequence[np.ndarray]) -> str:
+        """One sentence on whether the picture is among those of a run, uint8 (H, W, 3) each: a receipt is of one of two
+        lanes, or of a picture between two seeds, and does not say which button made it."""
+        if self.final is None:
+            known = [picture for picture in pictures if sha256(picture) in self.hashes]
+            return same_picture((known or pictures)[0], sha256(known[0]) if known else self.hashes[0])
+        alike = [picture for picture in pictures if picture.shape == self.final.shape]
+        gaps = [np.abs(picture.astype(int) - self.final).sum() for picture in alike]
+        return same_picture(alike[int(np.argmin(gaps))] if alike else pictures[0], self.final)
 
 
 # ---------------------------------------------------------------- writing
@@ -147,16 +164,17 @@ def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
 def sheet(records: Sequence[RunRecord]) -> bytes:
     """A contact sheet as PNG: a row a picture, x_t from noise to the end with its t above, the seed beside it."""
     big = [_enlarged(record.final, SHEET_SIDE) for record in records]
-    side, gap, left, top = big[0].width, 6, 78, 22
+    side, gap, left, top = big[0].width, 6, 110, 26
+    font = ImageFont.load_default(size=16)
     page = Image.new("RGB", (left + (SHEET_STEPS + 1) * (side + gap), len(records) * (side + gap + top)), "white")
     draw = ImageDraw.Draw(page)
     for row, (record, final) in enumerate(zip(records, big, strict=True)):
         y = row * (side + gap + top)
-        draw.text((8, y + top + side // 2 - 6), f"seed {record.settings.get('seed', '')}", fill="black")
+        draw.text((8, y + top + side // 2 - 6), f"seed {record.settings.get('seed', '')}", fill="black", font=font)
         shown = [(_enlarged(step.x, SHEET_SIDE), f"t {step.t:.0f}") for step in _chosen(record, SHEET_STEPS)]
         for column, (picture, words) in enumerate([*shown, (final, "final")]):
             x = left + column * (side + gap)
-            draw.text((x, y + 6), words, fill="black")
+            draw.text((x, y + 6), words, fill="black", font=font)
             page.paste(picture, (x, y + top))
     return images.to_png(page, {KEYWORD: settings_text(records[0].settings)})
 
@@ -206,12 +224,18 @@ def _of_png(data: bytes) -> Receipt:
 def _of_json(content: object) -> Receipt:
     if not isinstance(content, dict):
         raise UserError("That file has no settings of this page inside.")
-    pictures = content.get("pictures")  # or it is the settings alone, as an endpoint returns them
-    if isinstance(pictures, list) and pictures and isinstance(pictures[0], dict):
+    pictures = content.get("pictures")
+    listed = isinstance(pictures, list) and pictures and all(isinstance(each, dict) for each in pictures)
+    if listed and "settings" in pictures[0]:  # the record of a run
         content = pictures[0]
     settings = content.get("settings", content)
     if not isinstance(settings, dict):
         raise UserError("The settings inside that file are damaged.")
+    if listed and "settings" not in pictures[0]:  # what an endpoint returns: settings, and what came of them
+        alike = not {"lanes", "strengths", "share"} & set(content)  # of seeds that follow each other
+        made = {"count": min(len(pictures), DEFAULTS["count"].high)} if alike else {}
+        settings = made | {name: value for name, value in settings.items() if name not in REPORTED}
+        return _receipt(settings, None, None, tuple(str(each.get("sha256"))[:64] for each in pictures[:64]))
     final = None
     shape = (content.get("height"), content.get("width"), 3)
     if isinstance(content.get("final"), str) and all(type(n) is int and 0 < n <= MAX_SIDE for n in shape):
@@ -223,8 +247,9 @@ def _of_json(content: object) -> Receipt:
     return _receipt(settings, final, content.get("start"))
 
 
-def _receipt(raw: Mapping, final: np.ndarray | None, start: object) -> Receipt:
+def _receipt(raw: Mapping, final: np.ndarray | None, start: object, hashes: tuple[str, ...] = ()) -> Receipt:
     settings, messages = {}, []
+    strange = [shorten(name, 20) for name in raw if name not in DEFAULTS and name not in ("format", *BETWEEN_SEEDS)]
     for name in DEFAULTS:
         if raw.get(name) is None or name == "tab":
             continue
@@ -234,10 +259,15 @@ def _receipt(raw: Mapping, final: np.ndarray | None, start: object) -> Receipt:
             messages.append(error)
     if not settings and not messages:
         raise UserError("That file has no settings of this page inside.")
+    if strange:
+        names = ", ".join(strange[:5]) + (" …" if len(strange) > 5 else "")
+        messages.append(UserError("Not known here, and left out: {names}.", names=names))
+    if BETWEEN_SEEDS[0] in raw:
+        messages.append(UserError("The picture lies between two seeds: the button for that makes it again."))
     picture = None
     if isinstance(start, str) and start:
         try:
             picture = images.open_picture(base64.b64decode(start, validate=True))
         except (ValueError, UserError):
             messages.append(UserError("The picture that the run started from could not be read."))
-    return Receipt(settings, messages, final, picture)
+    return Receipt(settings, messages, final, picture, hashes if final is None else (sha256(final),))

@@ -80,13 +80,14 @@ def file_name(settings: Mapping[str, object]) -> str:
     return "_".join(slug for slug in short if slug) or "picture"
 
 
-def same_picture(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """One sentence on how two uint8 (H, W, 3) pictures compare."""
+def same_picture(ours: np.ndarray, theirs: np.ndarray | str) -> str:
+    """One sentence on how two uint8 (H, W, 3) pictures compare; of the other one its `sha256` may be all there is."""
+    if sha256(ours) == (theirs if isinstance(theirs, str) else sha256(theirs)):
+        return "The same picture, to the last bit."
+    if isinstance(theirs, str):
+        return "Another picture: the model, the device or the settings are not the same."
     if ours.shape != theirs.shape:
         return "Another picture: the sizes differ."
-    if sha256(ours) == sha256(theirs):
-        return "The same picture, to the last bit."
-    gap = np.abs(ours.astype(int) - theirs.astype(int))
-    if gap.max() <= 1:
+    if np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1:
         return "The same picture, but for values that differ by one level of 255: another batch or device rounds so."
     return "Another picture: the model, the device or the settings are not the same."

@@ -4,9 +4,11 @@
     L_{t−1}  KL(q(x_{t−1} | x_t, x0) ‖ p(x_{t−1} | x_t))   one step back, for t = 2 … T
     L_0      −log p(x0 | x_1)                              the last step, into 256 grey levels
 
-Given the schedule, all that a model contributes to L_{t−1} is its mean squared error at t. That error is a
-smooth function of the noise level, so it is measured at some forty levels (`asking`, `error`) and interpolated,
-while the weights, which are not smooth, are exact at every t (`bound`).
+Given the schedule, all that a model contributes to L_{t−1} is its mean squared error at t, times a weight. To ask about
+every t would take minutes, so a run asks at t drawn by chance, more often where more is to be told (`drawn`), and
+divides by that chance: the sum is right on average, whatever the error's curve, and how far it may be off is known
+(`bound`). The sum over a curve through some levels is not: the error bends between them, and an upper bound came out
+below what it bounds.
 """
 
 from __future__ import annotations
@@ -103,18 +105,25 @@ def discretised_nll(x0: Tensor, mean: Tensor, variance: float | Tensor) -> Tenso
 # ------------------------------------------------------------------------------------ measuring a model
 
 
-def probe(schedule: NoiseSchedule, count: int = 40) -> list[int]:
-    """At most `count` values of t (1 and T among them), rising: half of them even in t, half even in log-SNR,
-    since the error changes with the latter and a person reads the former."""
-    T, half = schedule.T, max(2, count // 2)
-    if T == 1:
-        return [1]
-    even = torch.linspace(1, T, half, dtype=torch.float64).tolist()
-    last = T if schedule.alpha_bar[T] > 0 else max(1, T - 1)
-    high, low = schedule.log_snr[1].item(), schedule.log_snr[last].item()
-    gaps = count - half + 1
-    steps = [schedule.level_at(high + (low - high) * k / gaps).t for k in range(1, gaps)]
-    return sorted({min(T, max(1, round(t))) for t in (*even, *steps)})
+def chances(schedule: NoiseSchedule) -> Tensor:
+    """(T+1,) how likely each t = 2 … T is to be asked about: 0.7 of it by what a step costs where the data is N(0, 1),
+    ∝ weight/(1 + SNR), and 0.3 even in t, for the curves that a person reads. Zeros where T is 1."""
+    weight, _ = step_weight(schedule)
+    cost = torch.nan_to_num(weight * (1 - schedule.alpha_bar), nan=0.0, posinf=0.0)
+    even = torch.ones_like(cost)
+    even[:2] = 0
+    shares = [share / share.sum() if share.sum() > 0 else share for share in (cost, even)]
+    return shares[1] if not shares[0].any() else 0.7 * shares[0] + 0.3 * shares[1]
+
+
+def drawn(schedule: NoiseSchedule, count: int, generator: torch.Generator) -> list[int]:
+    """t = 1 twice, then `count` (even) values of t ≥ 2, rising: one from each of so many parts of equal chance."""
+    if schedule.T == 1:
+        return [1, 1]
+    reached = chances(schedule).cumsum(0)
+    places = (torch.arange(count) + torch.rand(count, generator=generator, dtype=torch.float64)) / count
+    ts = torch.searchsorted(reached, places * reached[-1], right=True).clamp(2, schedule.T)
+    return [1, 1, *ts.tolist()]
 
 
 @torch.no_grad()
@@ -155,25 +164,34 @@ def error(x0: Tensor, x: Tensor, level: Level, prediction: Prediction) -> Error:
     )
 
 
-def mean_errors(errors: Sequence[Error]) -> list[Error]:
-    """One Error per t, rising, averaged over the pictures."""
-    groups: dict[float, list[Error]] = {}
-    for each in errors:
-        groups.setdefault(each.t, []).append(each)
-    names = ("x0", "eps", "v", "score")
+def mean_errors(errors: Sequence[Error], count: int = 32) -> list[Error]:
+    """Means over neighbouring t: about `count` Errors, t rising; those of one t stay together, of t = 1 apart."""
+    least = len(errors) / count
+    groups: list[list[Error]] = []
+    for each in sorted(errors, key=lambda each: each.t):
+        last = groups[-1] if groups else None
+        if last and (last[-1].t == each.t or (len(last) < least and last[-1].t > 1)):
+            last.append(each)
+        else:
+            groups.append([each])
+    names = ("t", "x0", "eps", "v", "score")
     return [
-        Error(t, **{name: math.fsum(getattr(each, name) for each in group) / len(group) for name in names})
-        for t, group in sorted(groups.items())
+        Error(**{name: math.fsum(getattr(each, name) for each in group) / len(group) for name in names})
+        for group in groups
     ]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The bound's terms, in bits per dimension; `steps` is (T+1,), L_{t−1} at index t, 0 below t = 2."""
+    """The bound's terms, in bits per dimension; `steps` is (T+1,), L_{t−1} at index t, 0 below t = 2.
+
+    `total` is right on average over the draws of t and of noise, and `error` is its standard error.
+    """
 
     prior: float
     steps: Tensor
     decoder: float
+    error: float = 0.0
 
     @property
     def total(self) -> float:
@@ -182,22 +200,38 @@ class Bound:
 
 def bound(
     schedule: NoiseSchedule,
-    errors: Sequence[Error],
+    runs: Sequence[Sequence[Error]],
     prior: float,
-    decoder: float,
+    decoders: Sequence[Sequence[float]],
     variance: str = "beta_tilde",
 ) -> Bound:
-    """The bound from the errors of x̂0 at some t (`mean_errors`), L_T and L_0 in nats per dimension.
+    """The bound, averaged over runs of one picture each: their errors at the t of `drawn`, in its order, without t = 1;
+    L_T, and each run's L_0 (two or more), in nats per dimension.
 
-    Between two measured t the error runs straight in log(error) over log-SNR; outside them it stays.
+    Σ L_{t−1} is Σ weight·error/chance over a run's draws (importance sampling in strata). Two draws that follow each
+    other differ by chance, and by the little between their strata: from those differences comes the standard error,
+    rather too large than too small. The curve of L_{t−1} runs through `mean_errors`, and is scaled to that sum.
     """
     weight, constant = step_weight(schedule, variance)
-    x0_error = interpolated(schedule, [each.t for each in errors], [each.x0 for each in errors])
     # Where a step leaves no signal both are infinite or undefined; there is then nothing left to tell.
-    nats = torch.nan_to_num(weight * x0_error + constant, nan=0.0, posinf=0.0)
-    nats[:2] = 0
+    weight, constant = (torch.nan_to_num(each, nan=0.0, posinf=0.0) for each in (weight, constant))
+    chance, sums, spread = chances(schedule), [], 0.0
+    for run, ends in zip(runs, decoders, strict=True):
+        ts = [round(each.t) for each in run]
+        misses = torch.tensor([each.x0 for each in run], dtype=torch.float64)
+        costs = weight[ts] * misses / (chance[ts] * max(1, len(ts)))
+        sums.append(costs.sum().item())
+        spread += ((costs[::2] - costs[1::2]) ** 2).sum().item()
+        spread += torch.tensor(ends, dtype=torch.float64).var().item() / len(ends)
+    told = math.fsum(sums) / len(sums)
+    nats = constant.clone()
+    if any(runs):
+        rows = mean_errors([each for run in runs for each in run])
+        shape = weight * interpolated(schedule, [row.t for row in rows], [row.x0 for row in rows])
+        nats += shape * (told / shape.sum().clamp(min=1e-300))
     bits = 1 / math.log(2)
-    return Bound(prior * bits, nats * bits, decoder * bits)
+    decoder = math.fsum(math.fsum(ends) / len(ends) for ends in decoders) / len(decoders)
+    return Bound(prior * bits, nats * bits, decoder * bits, math.sqrt(spread) / len(runs) * bits)
 
 
 def interpolated(schedule: NoiseSchedule, ts: Sequence[float], values: Sequence[float]) -> Tensor:

@@ -146,6 +146,57 @@ def test_a_worksheet_hides_and_locks_until_revealed(page, url):
     expect(page.locator("#generate-prompt textarea, #generate-prompt input").first).to_be_enabled()
 
 
+def test_what_is_locked_no_button_changes(page, url):
+    """A press on a button puts out a new seed; the link's stays, in its own tab and in the others."""
+    opened(page, url, "?tab=denoise&lock=seed&seed=5")
+    expect(page.locator("#denoise-seed input")).to_have_value("5")
+    expect(page.locator("#denoise-seed .lab-lock")).to_contain_text("locked")
+    page.click("#new")
+    page.wait_for_function("document.querySelector('#denoise-seed input').value === '5'")
+    tab(page, "Noise")
+    expect(page.locator("#noise-seed input")).to_have_value("5")
+    expect(page.locator("#noise-seed .lab-lock")).to_be_visible()
+    has_query(page, seed=5)
+    page.click("#link .reveal")
+    expect(page.locator("#noise-seed .lab-lock")).to_have_count(0)
+
+
+def test_back_goes_through_the_tabs_and_leaves_the_settings(page, url):
+    opened(page, url, "?tab=noise&seed=3")
+    has_query(page, tab="noise")
+    for name in ("Generate", "Denoise"):
+        tab(page, name)
+        has_query(page, tab=name.lower())
+    page.fill("#denoise-seed input", "9")
+    has_query(page, seed=9)
+    for name in ("generate", "noise"):
+        page.go_back()
+        expect(page.locator(f'[role="tab"][data-tab-id="{name}"]')).to_have_attribute("aria-selected", "true")
+        has_query(page, tab=name, seed=9)
+    page.go_forward()
+    expect(page.locator('[role="tab"][data-tab-id="generate"]')).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#generate-seed input")).to_have_value("9")
+
+
+def test_a_number_that_cannot_be_does_not_reach_the_other_tabs(page, url):
+    opened(page, url, "?tab=noise")
+    has_query(page, tab="noise")
+    page.fill("#noise-seed input", "1.5")
+    page.press("#noise-seed input", "Tab")
+    tab(page, "Generate")
+    expect(page.locator("#generate-seed input")).to_have_value("7")
+    assert "1.5" not in page.url
+
+
+def test_the_page_says_the_language_that_it_is_in(browser, url):
+    for locale, said in (("de-DE", "en"), ("zh-TW", "zh-TW")):
+        context = browser.new_context(locale=locale)
+        page = context.new_page()
+        opened(page, url)
+        page.wait_for_function("said => document.documentElement.lang === said", arg=said)
+        context.close()
+
+
 def test_a_hidden_tab_is_not_in_the_menu_of_a_narrow_page_either(page, url):
     page.set_viewport_size({"width": 260, "height": 700})
     opened(page, url, "?hide=denoise")

@@ -12,6 +12,7 @@ const table = ["tab", "seed", "schedules", "prompt", "eta"];
 const fresh = (controls) =>
   Object.assign(settings.state, {
     table, controls, values: {}, pending: new Map(), sent: new Map(), patches: new Map(), firm: {}, defaults: { seed: 7 },
+    locked: new Set(),
   });
 
 test("a link is readable, ordered, and keeps what it does not know", () => {
@@ -77,4 +78,28 @@ test("what a link restored stays, though a handler sets it to a default", () => 
 test("numbers in a link keep ten digits, whole ones all", () => {
   const written = [[0.123456789, "0.123456789"], [1234.56789, "1234.56789"], [0.1 + 0.2, "0.3"], [2147483647, "2147483647"], [1e-9, "1e-9"]];
   for (const [value, want] of written) assert.equal(asText(value), want);
+});
+
+test("what a link has locked nothing else sets", () => {
+  fresh([{ tab: "a", name: "seed", value: 7 }, { tab: "b", name: "seed", value: 7 }]);
+  settings.restore({ seed: 3 });
+  settings.take();
+  for (const index of [0, 1]) settings.changed(index, 3);
+  settings.state.firm = {};
+  settings.state.locked = new Set(["seed"]);
+  assert.equal(settings.changed(0, 99), null); // the button New seed: the control goes back
+  assert.deepEqual(settings.take().map((update) => update.value), [3, 3]);
+  assert.equal(settings.state.values.seed, 3);
+  settings.put("seed", 12, "receipt"); // a dropped file, another widget
+  settings.reset();
+  assert.equal(settings.state.values.seed, 3);
+  assert.equal(settings.state.pending.size, 0);
+});
+
+test("a number that cannot be stays in its own tab", () => {
+  const range = { low: 0, high: 99, whole: true };
+  fresh([{ tab: "a", name: "seed", value: 7, ...range }, { tab: "b", name: "seed", value: 7, ...range }]);
+  for (const wrong of [-1, 1.5, 100, null, "x"]) assert.equal(settings.changed(0, wrong), null);
+  assert.equal(settings.state.values.seed, undefined);
+  assert.deepEqual(settings.changed(0, 8), { value: 8 });
 });

@@ -1,5 +1,8 @@
 """Words and style: what is understood, what is named as unknown, and that absence is itself a condition."""
 
+import json
+from pathlib import Path
+
 import torch
 
 from playground.models.conditioning import (
@@ -9,11 +12,20 @@ from playground.models.conditioning import (
     split_words,
 )
 
+CASES = Path(__file__).parents[1] / "js" / "words.fixture.json"
+
 
 def test_words_of_a_prompt():
     assert split_words("Cat Face: smiling, 3-D! #1 (don't)") == ["cat", "face", "smiling", "3", "d", "#", "1", "dont"]
     assert split_words("  \n") == []
     assert split_words("ÉCLAIR 日本") == ["éclair", "日本"]
+
+
+def test_a_symbol_is_a_word_that_one_may_not_know():
+    """The page's script splits as this does: the same cases are read by its own test."""
+    for text, words in json.loads(CASES.read_text(encoding="utf-8")):
+        assert split_words(text) == words, text
+    assert Vocabulary.of(["cat"]).parse("😀🐱 cat €5") == (("cat",), ("😀", "🐱", "€", "5"))
 
 
 def test_known_and_unknown_words_keep_their_order_and_come_once():

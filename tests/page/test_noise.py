@@ -80,6 +80,7 @@ def test_the_endpoint_gives_the_closed_form(client, tmp_path):
 def test_the_endpoint_needs_nothing_and_knows_the_bundled_pictures(client):
     _files, told = client.predict(api_name="/noise")
     assert told["picture"] == "sunset" and told["size"] == 256 and told["t"] == DEFAULTS["t"].default
+    assert client.predict(T=200, size=16, api_name="/noise")[1]["t"] == 200  # the default is of another T
     files, told = client.predict(picture="digit", t=0, size=64, chain=True, api_name="/noise")
     shown = opened(files)
     assert (shown["x_t"] == shown["x0"]).all() and told["snr_db"] is None

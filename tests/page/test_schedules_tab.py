@@ -20,13 +20,14 @@ from playground.page.tabs import objective, schedules
 from playground.page.translations import TRANSLATIONS
 from playground.page.widgets.link import link
 from playground.predictions import q_sample
-from playground.runs.assay import Assay, assays
+from playground.runs.assay import DRAWS, RUNS, Assay, assays
 from playground.runs.forward import chosen_picture
 from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, custom, drawn
 from playground.theory.objective import discretised_nll, loss_weight, prior_kl
+from playground.theory.objective import drawn as drawn_ts
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_the_endpoint_compares_schedules(client, tmp_path):
 
     figure = go.Figure(used["figure"])
     assert [trace.name for trace in figure.data] == ["Cosine", "Your own"]
-    assert figure.data[0].y[50] == pytest.approx(cosine.log_snr[50].item())
+    assert figure.data[0].y[50] == pytest.approx(10 / math.log(10) * cosine.log_snr[50].item())
 
     x0 = chosen_picture(Image.open(file), None, STRIP_SIZE)
     want = [to_pixels(q_sample(x0, cosine.level(round(k * 100 / 9)), noise_of(3)(x0.shape)))[0] for k in range(10)]
@@ -138,7 +139,12 @@ def test_the_bound_of_the_model_adds_up(client, engine):
         assert row["score"] == pytest.approx(row["eps"], rel=1e-6)
     # L_0 and the error at t = 1, from the model itself
     level, denoise = schedule.level(1), engine._denoise
-    x = torch.cat([q_sample(x0[k : k + 1], level, noise_of(5 + k)((1, *x0.shape[1:]))) for k in range(len(x0))])
+    noises = [noise_of(5 + k) for k in range(len(x0))]
+    for noise in noises:
+        assert drawn_ts(schedule, DRAWS, noise.generator)[:2] == [1, 1]
+    x0 = x0.repeat_interleave(2, dim=0)  # t = 1 is asked about twice
+    noises = [noise for noise in noises for _ in range(2)]
+    x = torch.cat([q_sample(x0[k : k + 1], level, noise((1, *x0.shape[1:]))) for k, noise in enumerate(noises)])
     seen = denoise(x, level).x0.double()
     assert told["errors"][0]["x0"] == pytest.approx((seen - x0).square().mean().item(), rel=1e-4)
     decoder = discretised_nll(x0, seen, schedule.posterior_variance[2]).mean().item() / math.log(2)
@@ -156,7 +162,8 @@ def test_the_endpoint_measures_one_picture_of_mine(client, tmp_path):
     file = tmp_path / "mine.png"
     Image.new("RGB", (40, 60), (200, 30, 90)).save(file)
     told = client.predict(image=handle_file(file), api_name="/objective")[-1]
-    assert told["pictures"] == ["yours"] and told["evaluations"] == len(told["errors"])
+    assert told["pictures"] == ["yours"] and told["evaluations"] == RUNS * (2 + DRAWS)
+    assert 0 < told["standard_error"] < 0.1 * told["total"]
     with pytest.raises(Exception, match="beta_tilde, beta"):
         client.predict(variance="gamma", api_name="/objective")
 
@@ -190,3 +197,4 @@ def test_the_page_is_told_as_it_goes(engine):
     assert len(value["table"]["rows"]) == 7 and value["progress"]["done"] == value["progress"]["of"]
     share = {line["meta"]["name"]: line["y"] for line in value["views"][2]["lines"]}
     assert share["bound"][-1] == pytest.approx(1) and share["simple"][-1] == pytest.approx(1)
+    assert share["bound"][0] == pytest.approx(terms[2] / terms[3])  # L_0, the step from t = 1

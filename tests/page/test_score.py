@@ -72,11 +72,17 @@ def test_a_drawing_is_used_and_an_empty_one_has_no_run():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"steps": 20, "T": 10}, {"dataset": "galaxy"}, {"particles": 0}, {"steps": math.nan}]
+    "settings", [{"steps": 2000}, {"dataset": "galaxy"}, {"particles": 0}, {"steps": math.nan}]
 )
 def test_settings_that_cannot_be_are_refused_with_a_sentence(settings):
     with pytest.raises(UserError):
         view_of(settings, NO_DRAWING)
+
+
+def test_a_short_schedule_is_walked_in_as_many_steps_as_it_has():
+    """Steps may be a control of another tab: then it is not that tab's fault that T is 10."""
+    run = view_of({"steps": 20, "T": 10}, NO_DRAWING)["run"]
+    assert run["steps"] == 10 and run["t"] == list(range(10, -1, -1))
 
 
 def test_a_schedule_shows_its_own_knobs_at_its_own_values():
@@ -125,6 +131,8 @@ def test_the_endpoint_needs_no_arguments_and_takes_every_samplers_knobs(client):
     assert client.predict(api_name="/score")[1]["dataset"] == "moons"
     told = client.predict(sampler="langevin", corrections=2, predictor="none", steps=5, t=0, api_name="/score")[1]
     assert told["evaluations"] == 9 and told["score"] is None and told["corrections"] == 2
+    told = client.predict(T=1, particles=5, api_name="/score")[1]  # its own defaults go no further than T
+    assert (told["t"], told["steps"], told["T"]) == (1, 1, 1)
     told = client.predict(dataset="draw", drawing=DRAWING, particles=5, steps=3, api_name="/score")[1]
     assert len(told["ends"]) == 5
 

@@ -13,6 +13,16 @@ from playground import checkpoints
 from playground.errors import UserError
 from playground.images import to_pixels, to_tensor
 from playground.runs import Live, engine_for, lane_for
+from playground.runs.experiments import (
+    OF_A_LANE,
+    answer,
+    duel,
+    editing,
+    guidance_pair,
+    interpolation,
+    pictures,
+    prepared,
+)
 from playground.runs.receipts import (
     KEYWORD,
     MAX_JSON,
@@ -153,6 +163,71 @@ def test_a_dropped_receipt_makes_the_same_picture(tiny, from_picture):
         assert same_picture(to_pixels(again.final), receipt.final).startswith("The same picture, to the last bit")
 
 
+@pytest.fixture
+def values(tiny):
+    return {"checkpoint": tiny.checkpoint.name, "style": "flat", "prompt": "cat", "seed": 3, "steps": 3}
+
+
+def finished(run):
+    run.finish()
+    return run, [to_pixels(lane.final) for lane in run.lanes]
+
+
+def test_a_report_of_an_endpoint_brings_all_settings_back(values):
+    files, used = answer(pictures(values | {"count": 3, "sampler": "dpmpp_2m", "guidance_scale": 1.5}))
+    receipt = read_receipt(json.dumps(used).encode())
+    assert not receipt.messages
+    wanted = {**values, "count": 3, "sampler": "dpmpp_2m", "guidance_scale": 1.5, "start": "noise"}
+    assert {name: receipt.settings[name] for name in wanted} == wanted
+    _, again = finished(pictures(restored(receipt)))
+    assert receipt.compared(again).startswith("The same picture, to the last bit")
+    _, other = finished(pictures(restored(receipt) | {"seed": 9}))
+    assert receipt.compared(other).startswith("Another")
+
+
+@pytest.mark.parametrize("make", [
+    guidance_pair, lambda values: interpolation(values | {"other_seed": 8}, 4),
+    lambda values: duel(values, [{"sampler": "ddim"}, {"sampler": "euler_ancestral", "steps": 4, "eta": 0.5}]),
+    lambda values: editing(values, Image.new("RGB", (16, 16), "teal"), [0.4, 1.0]),
+], ids=["pair", "between", "duel", "editing"])  # fmt: skip
+def test_any_picture_of_a_run_is_known_again(values, make):
+    """Its receipt, dropped, and the same button pressed: not only the first picture of them is recognised."""
+    run, first = finished(make(values))
+    for lane, final in zip(run.lanes, first, strict=True):
+        receipt = read_receipt(lane.png())
+        told = {message.template for message in receipt.messages}
+        assert told == ({"The picture lies between two seeds: the button for that makes it again."}
+                        if "share" in lane.settings else set())  # fmt: skip
+        again = restored(receipt)
+        if "lane_count" in again and "sampler_1" in receipt.settings:
+            numbers = range(1, receipt.settings["lane_count"] + 1)
+            lanes = [{name: receipt.settings.get(f"{name}_{k}") for name in OF_A_LANE} for k in numbers]
+            made = duel(again, lanes)
+        elif "strength_2" in receipt.settings:
+            assert receipt.settings["steered"]
+            made = editing(again, receipt.start, [receipt.settings[f"strength_{k}"] for k in (1, 2)])
+        else:
+            made = make({name: again[name] for name in (*values, "guidance_scale")})
+        assert receipt.compared(finished(made)[1]).startswith("The same picture")
+        assert same_picture(final, receipt.final).startswith("The same picture, to the last bit")
+
+
+def test_a_picture_that_was_steered_comes_back_steered(values):
+    image = Image.new("RGB", (16, 16), "teal")
+    for steered in (True, False):
+        run = prepared(values | {"start": "picture", "image": image, "steered": steered, "strength": 0.5})
+        receipt = read_receipt(finished(run)[0].lanes[0].png())
+        assert (receipt.settings["start"], receipt.settings["steered"]) == ("picture", steered)
+    run, _ = finished(prepared(values | {"start": "noise"}))
+    assert read_receipt(run.lanes[0].png()).settings["start"] == "noise"  # where a picture was chosen since
+
+
+def test_settings_that_nobody_knows_are_named():
+    receipt = read_receipt(json.dumps({"seed": 3, "cfg_scale": 7, "lora": "x"}).encode())
+    assert receipt.settings == {"seed": 3}
+    assert [str(message) for message in receipt.messages] == ["Not known here, and left out: cfg_scale, lora."]
+
+
 @pytest.mark.parametrize("from_picture", [False, True])
 def test_the_notebook_runs_and_makes_the_same_picture(tiny, from_picture, capsys):
     start = to_tensor(Image.fromarray(pixels(5, 16)), tiny.size) if from_picture else None
@@ -203,7 +278,7 @@ def test_bad_settings_are_named_and_left_out():
     for data in (json.dumps(hostile).encode(), with_text(json.dumps(hostile))):
         receipt = read_receipt(data)
         assert receipt.settings == {"eta": 0.5, "checkpoint": check("checkpoint", "../../x")}
-        assert len(receipt.messages) == 5
+        assert len(receipt.messages) == 6 and str(receipt.messages[-1]).endswith("evil.")
     bad_start = json.dumps({"settings": {"seed": 1}, "start": base64.b64encode(b"no picture").decode()}).encode()
     assert read_receipt(bad_start).settings == {"seed": 1} and len(read_receipt(bad_start).messages) == 1
 

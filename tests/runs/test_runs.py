@@ -15,7 +15,7 @@ from playground.errors import UserError
 from playground.images import to_pixels
 from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.predictions import Prediction
-from playground.runs import Live, experiments, lane_for, live
+from playground.runs import Live, experiments, lane_for, lanes, live
 from playground.runs.receipts import read_receipt
 from playground.runs.records import sha256
 from playground.samplers.noise import noise_of
@@ -183,6 +183,24 @@ def test_a_sampler_that_flew_off_says_so(engine, scale, far):
     *_, last = run.messages()
     assert last["end"].get("strayed") == ([0] if far else None)
     assert run.report()["pictures"][0].get("strayed", False) == far
+
+
+@pytest.mark.parametrize("asked", [
+    {}, {"prompt": "", "style": ""}, {"prompt": "zeppelin", "style": ""}, {"guidance_scale": 1}, {"guidance_scale": 0},
+    {"start": "picture", "strength": 0.45}, {"start": "picture", "strength": 0.5, "steered": True},
+    {"start": "picture", "strength": 0},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("sampler", list(samplers.SAMPLERS))
+def test_what_is_announced_is_what_is_asked(tiny_checkpoint, sampler, asked):
+    name = checkpoints.offer(str(tiny_checkpoint))
+    values = SETTINGS | {"checkpoint": name, "steps": 10, "schedule": "cosine"} | asked
+    values |= {"sampler": sampler, "corrections": 2, "spacing": "trailing"}
+    nfe, guided = lanes.announced(values)
+    run = experiments.prepared(values | {"image": Image.new("RGB", (16, 16), "teal")})
+    assert nfe == (run.lanes[0].job.steps_hint or 0) * run.lanes[0].rows
+    if sampler in ("ddim", "heun", "pndm", "langevin"):
+        run.finish()
+        assert run.lanes[0].nfe == nfe and guided == (run.lanes[0].rows == 2)
 
 
 def iter_all(source, into):

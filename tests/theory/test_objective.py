@@ -15,7 +15,9 @@ from playground.theory.objective import (
     Error,
     asking,
     bound,
+    chances,
     discretised_nll,
+    drawn,
     error,
     interpolated,
     loss_weight,
@@ -23,7 +25,6 @@ from playground.theory.objective import (
     normal_kl,
     posterior_coefficients,
     prior_kl,
-    probe,
     reverse_variance,
     step_weight,
 )
@@ -148,21 +149,90 @@ def test_errors_of_the_exact_denoiser_are_the_posterior_variance():
         assert row.score == pytest.approx(row.eps, rel=1e-9)
 
 
-def test_the_bound_of_the_exact_model_is_known_term_by_term():
-    schedule, std, T = SCHEDULES["cosine"].make(1000), 0.3, 1000
-    ab = schedule.alpha_bar
-    exact_error = std**2 * (1 - ab) / (ab * std**2 + 1 - ab)
-    ts = probe(schedule)
-    errors, x0 = measured(schedule, 0.0, std, 50_000, ts)
-    prior = prior_kl(x0, schedule).mean().item()
-    terms = bound(schedule, mean_errors(errors), prior, 0.0)
-    nats = terms.steps * math.log(2)
-    snr = ab / (1 - ab)
-    want = torch.zeros(T + 1, dtype=f64)
-    want[2:] = 0.5 * (snr[1:-1] - snr[2:]) * exact_error[2:]
-    assert torch.allclose(nats[2:900], want[2:900], rtol=0.05)
-    assert nats.sum().item() == pytest.approx(want.sum().item(), rel=0.01)
-    assert terms.prior * math.log(2) == pytest.approx(prior)
+def exact_steps(schedule, std, variance="beta_tilde", power=None):
+    """L_{t−1}, (T+1,) nats, of the exact model of N(0, std²): at every t, on data of mean square `power`, std² if it is
+    its own. x̂0 = k·x_t, so x0 − x̂0 = (1 − k·a)·x0 − k·s·ε."""
+    a2, s2 = schedule.alpha_bar, 1 - schedule.alpha_bar
+    k = a2.sqrt() * std**2 / (a2 * std**2 + s2)
+    weight, constant = step_weight(schedule, variance)
+    return weight * ((1 - k * a2.sqrt()) ** 2 * (std**2 if power is None else power) + k**2 * s2) + constant
+
+
+def grey(std, count, seed=3):
+    """A "picture" of independent values N(0, std²) on the 256 levels, and the bits that each of them takes."""
+    levels = torch.arange(256, dtype=f64) / 127.5 - 1
+    masses = torch.exp(-discretised_nll(levels, torch.zeros((), dtype=f64), std**2))
+    chosen = torch.multinomial(masses, count, replacement=True, generator=torch.Generator().manual_seed(seed))
+    return levels[chosen][None], -(masses * masses.log2()).sum().item()
+
+
+def estimate(schedule, std, x0, seed, variance="beta_tilde", count=64):
+    """The bound of the exact model, as a run of the page measures it."""
+    noise, errors, decoders = noise_of(seed), [], []
+    levels = [schedule.level(t) for t in drawn(schedule, count, noise.generator)]
+    decoded = reverse_variance(schedule, variance)[1]
+
+    def record(x, level, prediction):
+        errors.append(error(x0, x, level, prediction))
+        if level.t == 1:
+            decoders.append(discretised_nll(x0, prediction.x0, decoded).mean().item())
+
+    run(asking(x0, levels, noise), Gaussian(torch.zeros((), dtype=f64), torch.tensor(std, dtype=f64)), record)
+    steps = [each for each in errors if each.t > 1]
+    return bound(schedule, [steps], prior_kl(x0, schedule).mean().item(), [decoders], variance)
+
+
+@pytest.mark.parametrize("name, T, std", [
+    ("cosine", 1000, 0.3), ("cosine", 1000, 0.05), ("linear", 4000, 0.3), ("sigmoid_alpha_bar", 300, 0.2),
+])  # fmt: skip
+@pytest.mark.parametrize("variance", ["beta", "beta_tilde"])
+def test_the_bound_of_the_exact_model_is_right_and_above_the_truth(name, T, std, variance):
+    """Against the sum over every t, and against the entropy of the data itself, which no bound may be below."""
+    schedule = SCHEDULES[name].make(T)
+    x0, entropy = grey(std, 30_000)
+    terms = [estimate(schedule, std, x0, seed, variance) for seed in range(4)]
+    steps = exact_steps(schedule, std, variance, x0.square().mean().item()).sum().item() / math.log(2)
+    told = sum(each.total for each in terms) / len(terms)
+    wanted = sum(each.prior + each.decoder for each in terms) / len(terms) + steps
+    off = math.hypot(*(each.error for each in terms)) / len(terms)
+    assert told == pytest.approx(wanted, abs=2.5 * off)
+    assert told > entropy - 2.5 * off
+    assert 0 < off < 0.025
+
+
+def test_the_standard_error_is_honest():
+    """Forty estimates of one number spread as they say, or a little less; and they are not biased."""
+    schedule, std = SCHEDULES["cosine"].make(400), 0.3
+    x0, _ = grey(std, 400)
+    terms = [estimate(schedule, std, x0, seed, count=16) for seed in range(40)]
+    totals = torch.tensor([each.total for each in terms], dtype=f64)
+    spread = totals.std().item()
+    claimed = torch.tensor([each.error for each in terms]).square().mean().sqrt().item()
+    assert 0.5 < spread / claimed < 1.2
+    many = estimate(schedule, std, x0, 99, count=20_000)
+    assert abs(totals.mean() - many.total) < 3 * spread / math.sqrt(len(terms))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("T", [2, 3, 37, 1000, 4000])
+def test_every_t_may_be_drawn_and_is_as_often_as_said(name, T):
+    schedule = SCHEDULES[name].make(T)
+    chance = chances(schedule)
+    assert chance[:2].tolist() == [0, 0] and bool((chance[2:] > 0).all())
+    assert chance.sum().item() == pytest.approx(1)
+    ts = drawn(schedule, 10_000, torch.Generator().manual_seed(0))
+    assert ts[:2] == [1, 1] and ts == sorted(ts) and min(ts[2:]) >= 2 and max(ts) <= T
+    often = torch.bincount(torch.tensor(ts[2:]), minlength=T + 1) / 10_000
+    assert (often.cumsum(0) - chance.cumsum(0)).abs().max() < 2e-4  # strata: no more than one draw out
+
+
+def test_the_curve_of_the_steps_sums_to_the_estimate():
+    schedule, std = SCHEDULES["cosine"].make(1000), 0.3
+    x0, _ = grey(std, 20_000)
+    terms = estimate(schedule, std, x0, 5)
+    want = exact_steps(schedule, std) / math.log(2)
+    assert torch.allclose(terms.steps[2:900], want[2:900], rtol=0.1)
+    assert terms.total == pytest.approx(terms.prior + terms.steps.sum().item() + terms.decoder)
 
 
 def test_fine_steps_tell_what_is_to_be_told():
@@ -171,12 +241,9 @@ def test_fine_steps_tell_what_is_to_be_told():
     std, T = 0.4, 4000
     log_snr = torch.cat([torch.tensor([math.inf], dtype=f64), torch.linspace(8, -12, T, dtype=f64)])
     schedule = NoiseSchedule("even", torch.sigmoid(log_snr))
-    snr = torch.exp(log_snr)
-    errors = [Error(t, (std**2 / (1 + std**2 * snr[t])).item(), 1, 1, 1) for t in range(1, T + 1)]
-    told = bound(schedule, errors, 0.0, 0.0).total * math.log(2)
-    known = 0.5 * torch.log1p(std**2 * snr)
+    known = 0.5 * torch.log1p(std**2 * torch.exp(log_snr))
     want = (known[1] - known[T]).item()
-    assert want < told < 1.004 * want
+    assert want < exact_steps(schedule, std).sum().item() < 1.004 * want
 
 
 def test_interpolation_is_exact_on_its_points_and_straight_between():
@@ -188,20 +255,13 @@ def test_interpolation_is_exact_on_its_points_and_straight_between():
     assert got[30].item() == pytest.approx(1e-4 * 100 ** share.item(), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("T", [1, 2, 3, 37, 1000, 4000])
-def test_probe_covers_the_schedule(name, T):
-    ts = probe(SCHEDULES[name].make(T))
-    assert ts == sorted(set(ts)) and ts[0] == 1 and ts[-1] == T and len(ts) <= 40
-    assert len(ts) >= min(T, 20)
-
-
 @pytest.mark.parametrize("T", [1, 2, 1000])
 def test_no_signal_at_T_breaks_nothing(T):
     schedule = zero_terminal_snr(SCHEDULES["linear"].make(T))
     x0, x = torch.ones(1, 4), torch.zeros(1, 4)
-    errors = [error(x0, x, schedule.level(t), nothing(schedule, t)) for t in probe(schedule)]
-    terms = bound(schedule, mean_errors(errors), 0.0, 1.0)
+    ts = drawn(schedule, 16, torch.Generator().manual_seed(0))
+    errors = [error(x0, x, schedule.level(t), nothing(schedule, t)) for t in ts if t > 1]
+    terms = bound(schedule, [errors], 0.0, [[1.0, 1.0]])
     assert terms.steps.isfinite().all() and terms.total >= terms.decoder > 0
 
 
@@ -209,12 +269,12 @@ def nothing(schedule, t):
     return Prediction(torch.zeros(1, 1), torch.zeros(1, 1), schedule.level(t))
 
 
-def test_mean_errors_average_over_pictures():
-    schedule = SCHEDULES["linear"].make(10)
-    level = schedule.level(5)
-    rows = [error(torch.full((1, 2), v), torch.zeros(1, 2), level, nothing(schedule, 5)) for v in (1.0, 3.0)]
-    (mean,) = mean_errors(rows)
-    assert mean.x0 == pytest.approx(5.0) and mean.t == 5
+def test_mean_errors_average_over_neighbours():
+    rows = [Error(t, float(t), 1, 1, 1) for t in (1, 1, *[2] * 10, *range(3, 53))]
+    means = mean_errors(rows, 10)
+    assert [(row.t, row.x0) for row in means[:2]] == [(1, 1), (2, 2)]  # those of one t together, t = 1 apart
+    assert [row.t for row in means[2:]] == sorted(row.t for row in means[2:]) and 8 <= len(means) <= 11
+    assert all(row.x0 == pytest.approx(row.t) for row in means)
 
 
 def test_an_unknown_variance_is_said():

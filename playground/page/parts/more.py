@@ -8,7 +8,9 @@ import gradio as gr
 
 from playground.page.controls import QUIET, building, control
 from playground.page.parts.model import model_state, schedule_state, starting_model
+from playground.page.parts.sampler import spacing
 from playground.page.translations import _
+from playground.schedules import SCHEDULES
 
 
 def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "checkpoint")) -> dict:
@@ -19,7 +21,10 @@ def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "chec
             if name == "checkpoint":
                 made[name] = control(name, tab, **model_state())
             elif name == "schedule":
-                made[name] = control(name, tab, **schedule_state(starting_model()))
+                titles = [(kind.title, key) for key, kind in SCHEDULES.items()]
+                made[name] = control(name, tab, choices=titles, **schedule_state(starting_model()))
+            elif name == "spacing":
+                made[name] = spacing(tab)
             else:
                 made[name] = control(name, tab)
         if "schedule" in made:  # one drawn by hand comes with its points

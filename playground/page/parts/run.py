@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import gradio as gr
@@ -11,7 +10,7 @@ from playground.page.channels import Channel
 from playground.page.controls import QUIET, building, errors_shown
 from playground.page.translations import _
 from playground.page.widgets.receipt import ReceiptCorner
-from playground.runs.records import RunRecord
+from playground.runs.settings import DEFAULTS
 
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 
@@ -41,17 +40,14 @@ def stream(
     it is. The finished run goes to the corner where it can be kept. `js` may put in values that the page alone knows.
     """
     names, device = list(inputs), building().start("device")
-    finished: OrderedDict[object, list[RunRecord]] = OrderedDict()  # by session, until the page asks for them
 
     def run(request: gr.Request, *values):
-        live = prepare({"device": device} | dict(zip(names, values, strict=True)), request.session_hash)
+        corner.forget(request.session_hash)
+        given = dict(zip(names, values, strict=True))
+        live = prepare({"device": device} | given, request.session_hash)
+        live.more["settings"] = {name: value for name, value in given.items() if name in DEFAULTS}
         yield from live.messages(channel=Channel())
-        finished[request.session_hash] = [lane.record() for lane in live.lanes]
-        while len(finished) > RUNS:
-            finished.popitem(last=False)
-
-    def records(request: gr.Request) -> list[RunRecord] | None:
-        return finished.pop(request.session_hash, None)
+        corner.keep(request.session_hash, [lane.record() for lane in live.lanes])
 
     event = gr.on(
         list(triggers),
@@ -63,11 +59,7 @@ def stream(
         concurrency_id="runs",
         **QUIET,
     )
-    # After the run's own event, so that the page asks for the run first.
-    gr.on(list(triggers), lambda: None, None, corner.run, queue=False, **QUIET)
-    # Not an output of the stream itself: for what is not on the page, Gradio walks all of it twice a message.
-    kept = event.success(records, None, corner.run, **QUIET)
-    corner.follow(kept)
+    corner.follow(event)
     return event
 
 

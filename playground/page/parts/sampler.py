@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import gradio as gr
 
+from playground.errors import UserError
 from playground.page.controls import QUIET, building, control
 from playground.page.parts.model import guidance_state, starting_model
 from playground.page.translations import _
 from playground.page.widgets import widget
+from playground.runs.lanes import announced
 from playground.samplers import SAMPLERS
 
 KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
 # What an endpoint that samples pictures takes, beside what it makes of them.
 SAMPLING = ("sampler", "steps", "guidance_scale", "eta", "spacing", "schedule", "checkpoint", "device")
 SAMPLING += (*KNOBS, "points")
-SIGNS = {"beta_tilde": "β̃", "beta": "β"}
+SIGNS = {
+    "beta_tilde": _("β̃, of the posterior"),
+    "beta": _("β, of the forward step"),
+    "ancestral": _("an ancestral step"),
+    "none": _("nothing"),
+}
+SPACED = {
+    "trailing": _("Trailing: even in t, from T"),
+    "leading": _("Leading: even in t, to 1"),
+    "linspace": _("Even in t, both ends"),
+    "log_snr": _("Even in log-SNR"),
+    "karras": _("Karras: even in the seventh root of σ"),
+}
 
 
 # ---------------------------------------------------------------- the sampler
@@ -26,6 +39,11 @@ SIGNS = {"beta_tilde": "β̃", "beta": "β"}
 def named(choices: Sequence[str]) -> list[tuple[str, str]]:
     """Choices of a knob as a control shows them: (its sign, the choice)."""
     return [(SIGNS.get(choice, choice), choice) for choice in choices]
+
+
+def spacing(tab: str) -> gr.components.Component:
+    """The control of the spacing, its choices in words."""
+    return control("spacing", tab, choices=[(words, name) for name, words in SPACED.items()])
 
 
 def knob_state(name: str, sampler: str) -> dict:
@@ -41,8 +59,8 @@ def knob_state(name: str, sampler: str) -> dict:
     )
 
 
-def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.Component]:
-    """Sampler, its knobs as they are needed, steps, guidance, and a line that says what they cost."""
+def sampler_controls(tab: str, guided: bool = True) -> tuple[dict[str, gr.components.Component], gr.HTML]:
+    """Sampler, its knobs as they are needed, steps, guidance; and the line for what they cost (see `tell_cost`)."""
     titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
     made = {"sampler": control("sampler", tab, choices=titles)}
     start = building().start("sampler")
@@ -50,16 +68,7 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
     made |= knobs | {"steps": control("steps", tab)}
     if guided:
         made["guidance_scale"] = control("guidance_scale", tab, **guidance_state(starting_model()))
-    about = {name: {"evaluations": entry.evaluations, "paper": entry.paper} for name, entry in SAMPLERS.items()}
-    first = {
-        "sampler": start,
-        "steps": made["steps"].value,
-        "scale": made["guidance_scale"].value if guided else 1.0,
-    }
-    cost = widget("cost", first | {"about": about}, elem_id=f"{tab}-cost")
-    told = [made[name] for name in ("sampler", "steps", "guidance_scale") if name in made]
-    script = f"(sampler, steps, scale = 1) => ({{sampler, steps, scale, about: {json.dumps(about)}}})"
-    gr.on([item.change for item in told], None, told, cost, js=script, **QUIET)
+    cost = widget("cost", None, elem_id=f"{tab}-cost")
     made["sampler"].change(
         lambda sampler: (
             [gr.update(**knob_state(name, sampler)) for name in knobs]
@@ -71,4 +80,28 @@ def sampler_controls(tab: str, guided: bool = True) -> dict[str, gr.components.C
         queue=False,
         **QUIET,
     )
-    return made
+    return made, cost
+
+
+COSTLY = ("sampler", *KNOBS, "steps", "spacing", "schedule", "T", "guidance_scale", "prompt", "style", "checkpoint")
+COSTLY += ("start", "strength", "steered")  # all that the number of evaluations depends on
+
+
+def tell_cost(cost: gr.HTML, inputs: dict, what: str = "picture") -> None:
+    """Says what the settings in `inputs` will cost, now and whenever one of them changes; `what`: picture or particle.
+
+    Counted by the sampler itself: some ask less often at their first or last steps, or twice at the others.
+    """
+    told = {name: item for name, item in inputs.items() if name in COSTLY}
+
+    def counted(*values) -> dict:
+        given = dict(zip(told, values, strict=True))
+        try:
+            nfe, guided = announced(given)
+        except UserError:  # a number that is being typed; who runs it is told
+            return gr.skip()
+        return {"nfe": nfe, "guided": guided, "what": what, "paper": SAMPLERS[given["sampler"]].paper}
+
+    cost.value = counted(*[item.value for item in told.values()])
+    changes = [item.change for item in told.values()]
+    gr.on(changes, counted, list(told.values()), cost, trigger_mode="always_last", queue=False, **QUIET)

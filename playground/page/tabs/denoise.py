@@ -20,7 +20,7 @@ from playground.page.parts.first_look import first_look
 from playground.page.parts.model import follow_model, prompt_controls, starting_model
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
-from playground.page.parts.sampler import SAMPLING, sampler_controls
+from playground.page.parts.sampler import SAMPLING, sampler_controls, tell_cost
 from playground.page.translations import _, say
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
@@ -60,8 +60,10 @@ def build(page) -> None:
                 inputs |= spoken
             inputs["seed"] = control("seed", "denoise", info=None)
             go, stop = run_row(_("Denoise"))
-            inputs |= sampler_controls("denoise")
+            chosen, cost = sampler_controls("denoise")
+            inputs |= chosen
             inputs |= more_controls("denoise")
+            tell_cost(cost, inputs)
             inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
             if len(devices) > 1:
                 time_button = gr.Button(_("Time all devices"), size="sm")
@@ -84,7 +86,7 @@ def build(page) -> None:
     )
     run = stream([go.click, inputs["prompt"].submit], prepared, inputs, view, corner)
     stop_on(stop, [run], ID)
-    first_look(view, prepared, inputs)
+    first_look(view, prepared, inputs, corner)
     settings = ("image", "strength", "seed", "prompt", "style", "sampler", "steps", "spacing", "schedule", *SAMPLING)
     endpoint(denoise, "denoise", settings=settings, defaults={"prompt": "", "style": ""})
 
@@ -113,5 +115,5 @@ def denoise(values: dict, image: Image.Image | None = None):
     lane = run.lanes[0]
     numbers = [{"step": f.step, "t": f.t, "alpha_bar": f.alpha_bar, "error": f.error} for f in lane.frames]
     strip = film([frame.x for frame in lane.frames])
-    used = {"start": "noise"} | lane.settings | run.report() | {"numbers": numbers}
+    used = lane.settings | run.report() | {"numbers": numbers}
     return [(lane.file, lane.png()), (lane.file.replace(".png", "_film.png"), strip)], used

@@ -33,7 +33,14 @@ from playground.samplers import SAMPLERS
 
 TITLE = _("Duel")
 ID = "duel-player"
+LANE_TITLES = (_("First lane"), _("Second lane"), _("Third lane"), _("Fourth lane"))
 NUMBERS = range(1, len(LANES) + 1)
+
+
+def _eta_of(sampler: str) -> dict:
+    """What a lane's η shows once that sampler is chosen: the sampler's own, or nothing where it has none."""
+    knob = next((knob for knob in SAMPLERS[sampler].knobs if knob.name == "eta"), None)
+    return gr.update(visible=False) if knob is None else gr.update(visible=True, value=knob.default)
 
 
 def build(page) -> None:
@@ -50,6 +57,7 @@ def build(page) -> None:
             groups = []
             for k, lane in enumerate(LANES, start=1):
                 with gr.Column(visible=k <= 2, elem_classes="lab-lane") as group:
+                    gr.Markdown(LANE_TITLES[k - 1], elem_classes="lab-lane-title")
                     sampler = control(f"sampler_{k}", "duel", choices=titles)
                     steps = control(f"steps_{k}", "duel")
                     with gr.Row():
@@ -60,7 +68,7 @@ def build(page) -> None:
                     own = dict(zip(OF_A_LANE, (sampler, steps, eta, scale), strict=True))
                 inputs |= {f"{name}_{k}": item for name, item in own.items()}
                 groups.append(group)
-                sampler.change(lambda name: gr.update(visible=has_eta(name)), sampler, eta, queue=False, **QUIET)
+                sampler.change(_eta_of, sampler, eta, queue=False, **QUIET)
             inputs |= more_controls("duel")
             follow_model("duel", inputs, hints, [inputs[f"guidance_scale_{k}"] for k in NUMBERS])
             corner = ReceiptCorner("duel")
@@ -79,7 +87,7 @@ def build(page) -> None:
         return duel(values, lanes, who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], ID)
-    first_look(view, prepare, inputs)
+    first_look(view, prepare, inputs, corner)
     common = [name for name in SAMPLING if name != "sampler"]
     endpoint(compare_samplers, "compare_samplers", settings=("prompt", "style", "seed", *common))
 

@@ -10,7 +10,7 @@ from playground.page.parts.first_look import first_look
 from playground.page.parts.model import follow_model, prompt_controls, starting_model
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
-from playground.page.parts.sampler import SAMPLING, sampler_controls
+from playground.page.parts.sampler import SAMPLING, sampler_controls, tell_cost
 from playground.page.translations import _
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
@@ -36,10 +36,12 @@ def build(page) -> None:
             inputs, hints = prompt_controls("generate")
             with gr.Row(elem_classes="lab-seed"):
                 inputs["seed"] = control("seed", "generate", info=None, scale=2, min_width=100)
-                dice = gr.Button(_("New seed"), scale=1, min_width=80, elem_id="generate-dice")
+                look = {"scale": 1, "min_width": 80, "elem_classes": "lab-sets-seed"}
+                dice = gr.Button(_("New seed"), elem_id="generate-dice", **look)
             inputs["count"] = control("count", "generate")
             go, stop = run_row(_("Generate"))
-            inputs |= sampler_controls("generate")
+            chosen, cost = sampler_controls("generate")
+            inputs |= chosen
             pair = gr.Button(
                 _("With and without guidance"), elem_id="generate-pair", visible=starting_model().conditional
             )
@@ -47,6 +49,7 @@ def build(page) -> None:
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
             inputs |= more_controls("generate")
+            tell_cost(cost, inputs)
             follow_model("generate", inputs, hints, [pair])
             corner = ReceiptCorner("generate")
     runs = [
@@ -56,7 +59,7 @@ def build(page) -> None:
     ]
     stop_on(stop, runs, ID)
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
-    first_look(view, pictures, inputs)
+    first_look(view, pictures, inputs, corner)
     endpoint(generate, "generate", settings=("prompt", "style", "seed", "count", *SAMPLING))
     settings = ("prompt", "style", "seed", "other_seed", "count", *SAMPLING)
     endpoint(interpolate, "interpolate", settings=settings, defaults={"count": BETWEEN})

@@ -28,7 +28,7 @@ from playground.runs.forward import (
     walk,
 )
 from playground.runs.frames import error_map
-from playground.runs.settings import DEFAULTS, check
+from playground.runs.settings import DEFAULTS, check, fitted
 from playground.runs.wire import curve_value, encoded, picture_value
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
@@ -55,6 +55,7 @@ def noise_endpoint(values: dict, image: Image.Image | None = None, size: int = S
     if not 8 <= size <= 512:
         raise UserError("Size must be a whole number between 8 and 512; you gave {value}.", value=size)
     made, used = schedule_of(values)
+    t = fitted("t", t, made.T)
     level = made.level(t)
     x0 = chosen_picture(image, picture, size)
     eps = noise_of(seed)(x0.shape)

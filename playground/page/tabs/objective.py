@@ -63,8 +63,9 @@ def endpoint_of(page):
     def objective(values: dict, image: Image.Image | None = None) -> dict:
         """Take the variational bound of a model apart, on `image` or on the bundled pictures.
 
-        Returns JSON: L_T, L_0 and "steps" (L_{t-1} for t = 0 to T) in bits per dimension, their "total", the mean
-        squared "errors" of x0, eps, v and score at some forty t, the weight lambda_t that L_simple drops, the two
+        Returns JSON: L_T, L_0 and "steps" (L_{t-1} for t = 0 to T) in bits per dimension, their "total" with its
+        "standard_error" (t and noise are drawn by chance, so that the total is right on average), the mean squared
+        "errors" of x0, eps, v and score at some thirty t, the weight lambda_t that L_simple drops, the two
         coefficients of the posterior mean, and both variances. `variance` of the model's step is beta_tilde or beta.
         """
         *_early, assay = assays(page.engine(values["checkpoint"]), image, values["seed"], values["variance"])

@@ -227,7 +227,7 @@ def build_editing() -> None:
         return editing(values, image, [values[name] for name in TO_STRENGTHS], who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], EDIT)
-    first_look(view, prepare, inputs)
+    first_look(view, prepare, inputs, corner)
 
 
 # ---------------------------------------------------------------- between two pictures
@@ -264,7 +264,7 @@ def build_between() -> None:
         return between_pictures(values, pair, SHARES, [values[name] for name in TO_STRENGTHS[:3]], who)
 
     stop_on(stop, [stream([go.click, inputs["prompt"].submit], prepare, inputs, view, corner)], BETWEEN)
-    first_look(view, prepare, inputs)
+    first_look(view, prepare, inputs, corner)
 
 
 # ---------------------------------------------------------------- for scripts

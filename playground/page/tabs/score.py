@@ -12,11 +12,11 @@ from playground.errors import UserError
 from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
 from playground.page.parts.clouds import CLOUDS
-from playground.page.parts.sampler import KNOBS, sampler_controls
+from playground.page.parts.sampler import KNOBS, sampler_controls, spacing, tell_cost
 from playground.page.translations import _
 from playground.page.widgets.field import field
 from playground.runs.forward import FIRST, chosen_picture, schedule_of
-from playground.runs.settings import check, knobs_of
+from playground.runs.settings import check, fitted, knobs_of
 from playground.runs.wire import field_value
 from playground.samplers import SAMPLERS
 from playground.samplers.noise import noise_of
@@ -44,14 +44,16 @@ def build(page) -> None:
             view = field(view_of({"schedule": page.start("schedule")}, NO_DRAWING), elem_id="score-field")
         with gr.Column(elem_classes="lab-controls"):
             made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=CLOUDS)}
-            made |= sampler_controls(TAB, guided=False)
+            chosen, cost = sampler_controls(TAB, guided=False)
+            made |= chosen
             made["seed"] = control("seed", TAB)
             with gr.Accordion(_("More"), open=False, elem_id="score-more"):
-                made |= {name: control(name, TAB) for name in ("particles", "spacing")}
+                made |= {"particles": control("particles", TAB), "spacing": spacing(TAB)}
                 titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
                 made["schedule"] = control("schedule", TAB, choices=titles)
                 bends = {name: control(name, TAB, **_bend(name, page.start("schedule"))) for name in BENDS}
                 made |= bends | {name: control(name, TAB) for name in ("zero_terminal_snr", "T")}
+            tell_cost(cost, made, "particle")
             made["picture"] = control("picture", TAB, value=FIRST, visible=False)  # the Noise tab's, at the same t
     drawing = gr.State(NO_DRAWING)
 
@@ -86,7 +88,9 @@ def _bend(name: str, schedule: str) -> dict:
 
 def view_of(values: Mapping[str, object], drawn: Mapping) -> dict:
     """The widget's value for settings of the page, missing ones at their defaults. Raises UserError."""
-    points, schedule, run, used = computed(values, drawn["points"])
+    # as many steps as T has: which of the two was meant is not known, and Steps may be of another tab
+    steps = min(check("steps", values.get("steps")), check("T", values.get("T")))
+    points, schedule, run, used = computed({**values, "steps": steps}, drawn["points"])
     x0 = chosen_picture(None, values.get("picture"), PICTURE_SIZE)
     step_size = check("step_size", values.get("step_size"))
     return field_value(
@@ -101,6 +105,7 @@ def computed(values: Mapping, drawn: list) -> tuple[Cloud, NoiseSchedule, Trace 
     used = {name: check(name, values.get(name)) for name in names}
     points = cloud(used["dataset"], drawn)
     schedule, told = schedule_of(values)
+    used["steps"] = fitted("steps", used["steps"], schedule.T)
     knobs = knobs_of(SAMPLERS, used["sampler"], values)
     if not len(points.points):
         return points, schedule, None, used | told | knobs
@@ -116,7 +121,7 @@ def score_endpoint(values: dict, drawing: list = None, x: float = 0.9, y: float 
     at (x, y), where the particles end, the t of every frame and the evaluations of one particle.
     """
     points, made, run, used = computed(values, drawing or [])
-    t = values["t"]
+    t = fitted("t", values["t"], made.T)
     if run is None:
         raise UserError("Please give points to draw, such as [[0, 1], [1, 0]].")
     level = made.level(t)

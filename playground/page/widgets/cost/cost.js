@@ -1,22 +1,20 @@
-/* Cost: what a sampler's run takes in network evaluations, and where the sampler comes from. */
+/* Cost: what a sampler's run takes in network evaluations, as the server has counted, and where the sampler comes from. */
 
 import { text } from "../lib/words.js";
 
-/** Network evaluations of a picture; guidance asks twice a question unless its scale is 0 or 1. */
-export const evaluations = (perStep, steps, scale) => Math.round(perStep * steps) * (scale === 0 || scale === 1 ? 1 : 2);
+const SAID = {
+  picture: (nfe) => text("{nfe} evaluations a picture.", { nfe }),
+  guided: (nfe) => text("{nfe} evaluations a picture: guidance asks twice at each step.", { nfe }),
+  particle: (nfe) => text("{nfe} evaluations a particle.", { nfe }),
+};
 
 export function mount({ element, props, watch }) {
   const line = element.querySelector(".cost");
   function show() {
-    const { sampler, steps, scale, about } = props.value || {};
-    const entry = about && about[sampler];
-    if (!entry) return;
-    const nfe = evaluations(entry.evaluations, steps, scale);
-    const said =
-      scale === 0 || scale === 1
-        ? text("{nfe} evaluations a picture.", { nfe })
-        : text("{nfe} evaluations a picture: guidance asks twice at each step.", { nfe });
-    line.textContent = `${said} ${entry.paper}.`;
+    const { nfe, guided, what, paper } = props.value || {};
+    if (nfe === undefined) return;
+    line.dataset.nfe = nfe;
+    line.textContent = `${SAID[guided ? "guided" : what](nfe)} ${paper}.`;
   }
   watch("value", show);
   show();

@@ -70,8 +70,8 @@ export function makeStrips(strips, state, go) {
       context.putImageData(image, Math.round(cellOf(k, shown.length) * n), 0);
     });
     const end = one.a[T];
-    const values = { share: percent(Math.sqrt(end)), snr: decibels(snrDb(end)) };
-    row.querySelector(".left").textContent = text("left at T: {share}, SNR {snr}", values);
+    const values = { share: percent(end), snr: decibels(snrDb(end)) };
+    row.querySelector(".left").textContent = text("at T: {share} signal, SNR {snr}", values);
     const about = { schedule: text(one.label), count: shown.length, T };
     canvas.setAttribute("aria-label", text("{schedule}: the picture at {count} levels from t = 0 to {T}", about));
     row.drawn = null;
@@ -102,7 +102,7 @@ export function makeStrips(strips, state, go) {
       big.image = big.image && big.image.width === n ? big.image : pixels(n);
       forward(big.image.data, x0, eps, Math.sqrt(a), Math.sqrt(1 - a));
       big.getContext("2d", { alpha: false }).putImageData(big.image, 0, 0);
-      const words = text("{share} of the picture, SNR {snr}", { share: percent(Math.sqrt(a)), snr: decibels(snrDb(a)) });
+      const words = text("{share} signal, SNR {snr}", { share: percent(a), snr: decibels(snrDb(a)) });
       const here = row.querySelector(".now");
       symbol(here, `${view.symbol} = `).append(`${figureText(lines[i].ys[t])}, ${words}`);
       big.setAttribute("aria-label", `${text(one.label)}, t ${t}: ${words}`);

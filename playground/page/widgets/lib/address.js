@@ -27,6 +27,14 @@ export function read(name) {
   return written.trim() !== "" && Number.isFinite(Number(written)) ? Number(written) : written;
 }
 
+/** A step that the browser's Back undoes: the address as it is, with another tab. */
+export function step(query) {
+  if (typeof history === "undefined") return;
+  const url = new URL(location.href);
+  url.search = query(url.search);
+  if (url.href !== location.href) history.pushState(history.state, "", url);
+}
+
 let writing = null;
 /** The address becomes `query()` soon, at most three times a second (browsers ration replaceState). */
 export function write(query) {

@@ -14,10 +14,12 @@ export const state = {
   defaults: {},
   values: {}, // what was set, by a link or a person
   tab: null,
+  returning: null, // the tab that Back or Forward leads to
   pending: new Map(), // name → value on its way to the controls
   sent: new Map(), // index of a control → [[value, when]] lately sent to it: their echoes are no person's doing
   patches: new Map(), // index of a control → other properties on their way to it
   firm: {}, // what was restored last, and stays so until a person touches the page
+  locked: new Set(), // names that nothing but the link itself sets
   ask: null, // makes Gradio call `take`
   read: false, // whether the server has read the address: until then it stays as it is
 };
@@ -66,7 +68,7 @@ export function get(name) {
 
 /** Sets it: the address, controls of that name in every tab and everybody who listens follow. */
 export function put(name, value, source = "settings") {
-  if (known(get(name)) === known(value) && name in state.values) return;
+  if (state.locked.has(name) || (known(get(name)) === known(value) && name in state.values)) return;
   state.values[name] = value;
   write();
   if (state.controls.some((control) => control.name === name)) {
@@ -84,15 +86,23 @@ export function restore(values) {
 
 /** Everything is as the page starts. */
 export function reset() {
-  state.controls.forEach(({ name, value }) => name in state.values && state.pending.set(name, value));
+  const free = ({ name }) => name in state.values && !state.locked.has(name);
+  for (const control of state.controls.filter(free)) state.pending.set(control.name, control.value);
   const names = Object.keys(state.values);
-  state.values = {};
+  state.values = Object.fromEntries(Object.entries(state.values).filter(([name]) => state.locked.has(name)));
   for (const name of names) {
+    if (state.locked.has(name)) continue;
     const first = state.controls.find((control) => control.name === name);
     tell(name, first ? first.value : state.defaults[name], "settings");
   }
   follow();
   write();
+}
+
+/** Whether a control may say so: a number that can't be is told of by its own tab, and is not for the others. */
+function possible({ low, high, whole }, value) {
+  if (typeof low !== "number") return true;
+  return typeof value === "number" && low <= value && value <= high && (!whole || Number.isInteger(value));
 }
 
 /** A control changed: what its namesakes get, or null where there is nothing to do. */
@@ -101,12 +111,17 @@ export function changed(index, value) {
   const now = name in state.values ? state.values[name] : start;
   const echoed = echo(index, value);
   if (known(now) === known(value) || state.pending.has(name)) return null;
+  if (state.locked.has(name)) {
+    state.pending.set(name, now); // whatever set it, a button or a sampler's own values: it goes back
+    follow();
+    return null;
+  }
   if (name in state.firm) {
     state.pending.set(name, state.firm[name]);
     follow();
     return null;
   }
-  if (echoed) return null;
+  if (echoed || !possible(state.controls[index], value)) return null;
   state.values[name] = value;
   remember(name, value, index);
   write();
@@ -127,9 +142,13 @@ export function take() {
   return updates;
 }
 
-/** Another tab is open. */
+/** Another tab is open; Back goes to the one before. */
 export function tab(name) {
+  const before = state.tab;
   state.tab = name;
+  const onward = state.read && before && name !== before && name !== state.returning;
+  if (onward) address.step((search) => address.query(search, state.table, name, state.values));
+  state.returning = null;
   write();
 }
 

@@ -15,6 +15,7 @@ export const localeFor = (tag, locales) =>
  */
 export function load(locales) {
   const locale = localeFor(document.documentElement.lang || "en", locales);
+  document.documentElement.lang = locale || "en"; // what the text is, whatever the browser would like
   loaded ||= !locale
     ? Promise.resolve()
     : fetch(new URL(`../words/${locale}.json`, import.meta.url))

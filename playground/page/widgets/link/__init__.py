@@ -9,12 +9,16 @@ from collections.abc import Mapping
 
 import gradio as gr
 
+from playground import checkpoints
 from playground.errors import UserError
+from playground.images.bundled import PICTURES
+from playground.models.devices import available_devices
 from playground.page.controls import QUIET, building
 from playground.page.translations import say
 from playground.page.undocumented import english
 from playground.page.widgets import widget
-from playground.runs.settings import DEFAULTS, TABS, from_query
+from playground.runs.settings import DEFAULTS, TABS, Setting, from_query
+from playground.theory.clouds import DRAWN, SHAPES
 
 STORE = "await lab('lib/settings.js')"
 MAX_QUERY = 8000  # characters; a longer one is no link of ours
@@ -32,7 +36,10 @@ def link(demo: gr.Blocks, tabs: Mapping[str, gr.Tab], elem_id: str = "link") -> 
     controls = list(page.controls)
     about = {
         "table": list(DEFAULTS),
-        "controls": [{"tab": tab, "name": name, "value": component.value} for tab, name, component in controls],
+        "controls": [
+            {"tab": tab, "name": name, "value": component.value} | _range(DEFAULTS[name])
+            for tab, name, component in controls
+        ],
         "defaults": {name: row.default for name, row in page.table.items()},
         "tabs": {name: english(tab.label) for name, tab in tabs.items()},
     }
@@ -45,8 +52,17 @@ def link(demo: gr.Blocks, tabs: Mapping[str, gr.Tab], elem_id: str = "link") -> 
     bar.follow(None, None, outputs, js=f"async () => ({STORE}).take()", **quiet)
     for name, tab in tabs.items():
         tab.select(None, None, None, js=f"async () => {{ ({STORE}).tab({name!r}); }}", **quiet)
-    demo.load(read, None, bar, **quiet)
+
+    def linked(request: gr.Request) -> dict:
+        return read(request, page.start("checkpoint"))
+
+    demo.load(linked, None, bar, **quiet)
     return bar
+
+
+def _range(row: Setting) -> dict:
+    """What a number may be, for the page to know."""
+    return {"low": row.low, "high": row.high, "whole": row.kind == "int"} if row.kind in ("int", "float") else {}
 
 
 def _told(index: int, others: int) -> str:
@@ -59,18 +75,43 @@ def _told(index: int, others: int) -> str:
     return f"async (value) => {{ const got = ({STORE}).changed({index}, value); return {result}; }}"
 
 
-def read(request: gr.Request) -> dict:
-    """What the address asks for: valid settings, a sentence for each that is not, and what to hide and to
-    lock."""
+def read(request: gr.Request, checkpoint: str | None = None) -> dict:
+    """What the address asks for: valid settings, a sentence for each that is not, and what to hide and to lock.
+
+    checkpoint: the model that the page starts with."""
     query = dict(request.query_params) if request is not None else {}
     if sum(len(key) + len(value) for key, value in query.items()) > MAX_QUERY:
         query = {}
-    return wanted(query, request)
+    return wanted(query, request, checkpoint)
 
 
-def wanted(query: Mapping[str, str], request: gr.Request | None = None) -> dict:
-    """The bar's value for a query."""
+def missing(values: Mapping[str, object], checkpoint: str | None = None) -> dict[str, UserError]:
+    """Those of some settings that name what is not here, each with its sentence."""
+    models, first = checkpoints.list_checkpoints(), checkpoint or DEFAULTS["checkpoint"].default
+    here = {
+        "checkpoint": models,
+        "device": ("auto", *available_devices()),
+        "picture": ("", *PICTURES),
+        "other_picture": ("", *PICTURES),
+        "dataset": (*SHAPES, DRAWN),
+    }
+    if values.get("style") != DEFAULTS["style"].default:  # a model without that one has another default
+        model = values.get("checkpoint")
+        here["style"] = ("", *checkpoints.outline(model if model in models else first).styles)
+    sentence = "{label}: there is no “{name}” here; there are {names}."
+    return {
+        name: UserError(sentence, label=DEFAULTS[name].label, name=values[name], names=", ".join(filter(None, known)))
+        for name, known in here.items()
+        if name in values and values[name] not in known
+    }
+
+
+def wanted(query: Mapping[str, str], request: gr.Request | None = None, checkpoint: str | None = None) -> dict:
+    """The bar's value for a query. What names a thing that is not here is left as it is, with one sentence."""
     values, errors = from_query(query)
+    strange = missing(values, checkpoint)
+    values = {name: value for name, value in values.items() if name not in strange}
+    errors += strange.values()
     messages = [
         f"{say(error, request)} {say('The link asks for it; the default is used.', request)}" for error in errors
     ]

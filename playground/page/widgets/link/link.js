@@ -42,6 +42,14 @@ export function mount(ui) {
     setTimeout(() => open(tries - 1), 300);
   }
 
+  // Back and Forward go through the tabs; the settings stay as they are.
+  window.addEventListener("popstate", () => {
+    const name = new URLSearchParams(location.search).get("tab") || Object.keys(tabs)[0];
+    if (name === state.tab || !(name in tabs)) return;
+    opening = state.returning = name;
+    open(20);
+  });
+
   function say(words) {
     const said = $(".said");
     said.textContent = "";
@@ -108,6 +116,55 @@ export function mount(ui) {
     if (source === "settings" || source === "control" || !table.includes(name)) return;
     if (JSON.stringify(state.values[name]) !== JSON.stringify(value)) settings.put(name, value);
   });
+
+  // ------------------------------------------------------------ a file of a run, dropped anywhere
+
+  const files = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+  window.addEventListener("dragover", (event) => files(event) && event.preventDefault());
+  window.addEventListener("drop", (event) => {
+    if (event.defaultPrevented || !files(event)) return; // a place of its own has taken it
+    event.preventDefault(); // the browser would leave the page for the file
+    const file = event.dataTransfer.files[0];
+    const corner = [...document.querySelectorAll('[id$="-receipts"]')].find((one) => one.offsetParent);
+    if (!file || !/\.(png|json)$/i.test(file.name)) return say(text("Here a PNG or JSON of a run may be dropped; a picture of yours, onto its place."));
+    if (!corner) return say(text("Open a tab that makes pictures, and drop the file there."));
+    bring(corner, file, 50);
+  });
+  /** Gives the file to the corner's own place for it, which is in the page as soon as the corner is open. */
+  function bring(corner, file, tries) {
+    const place = corner.querySelector('[id$="-drop"]');
+    const input = place && place.querySelector("input[type=file]");
+    if (input) {
+      const given = new DataTransfer();
+      given.items.add(file);
+      input.files = given.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+      return;
+    }
+    const button = place ? place.querySelector("[aria-label=Clear], [title=Clear]") : corner.querySelector("button.label-wrap");
+    if (button && (tries === 50 || place)) button.click();
+    if (tries) setTimeout(() => bring(corner, file, tries - 1), 100);
+  }
+
+  // ------------------------------------------------------------ windows of one browser
+
+  /* Each window keeps a connection of its own open, and over HTTP/1.1 a browser has six for one address: the sixth window
+     would wait for ever, and make all others wait. */
+  const [visit] = performance.getEntriesByType("navigation");
+  if (globalThis.BroadcastChannel && visit && /^http\/1/.test(visit.nextHopProtocol)) {
+    const me = Math.random();
+    const others = new Set();
+    const air = new BroadcastChannel("lab-windows");
+    air.onmessage = ({ data: { id, bye, asks } }) => {
+      if (bye) return others.delete(id);
+      others.add(id);
+      if (asks) air.postMessage({ id: me });
+      const count = others.size + 1;
+      if (count >= 5) say(text("This page is open in {count} windows. A browser keeps six connections to one address: with more they wait for each other.", { count }));
+    };
+    window.addEventListener("pagehide", () => air.postMessage({ id: me, bye: true }));
+    air.postMessage({ id: me, asks: true });
+  }
 
   // ------------------------------------------------------------ what the address asks for
 

@@ -17,8 +17,29 @@ export function makeWorksheet(tabs) {
 
   /** What no style can reach: parts of widgets that are locked, hidden tabs in the menu of a narrow page. */
   function apply() {
-    for (const part of document.querySelectorAll("[data-setting]")) part.inert = locked.has(part.dataset.setting);
+    for (const part of document.querySelectorAll("[data-setting]")) {
+      part.inert = locked.has(part.dataset.setting);
+      part.classList.toggle("lab-locked", part.inert);
+    }
+    for (const { tab, name } of state.controls) {
+      const part = document.getElementById(`${tab}-${name}`);
+      const mark = part && part.querySelector(":scope > .lab-lock");
+      if (!part || Boolean(mark) === locked.has(name)) continue;
+      part.classList.toggle("lab-locked", !mark);
+      if (mark) mark.remove();
+      else part.append(badge());
+    }
+    for (const part of document.querySelectorAll("[class*=lab-sets-]")) {
+      part.disabled = [...locked].some((name) => part.classList.contains(`lab-sets-${name}`));
+    }
     for (const one of inMenu()) one.style.display = hidden.has(one.textContent.trim()) ? "none" : "";
+  }
+
+  function badge() {
+    const mark = document.createElement("span");
+    mark.className = "lab-lock";
+    mark.textContent = `🔒 ${text("locked by the link")}`;
+    return mark;
   }
 
   /** Does so now and, while there is anything of the kind, whenever the page changes. */
@@ -49,7 +70,7 @@ export function makeWorksheet(tabs) {
   /** Locks settings, and unlocks all others. @param {string[]} names */
   function lock(names) {
     const before = locked;
-    locked = new Set(names);
+    locked = state.locked = new Set(names);
     state.controls.forEach((control, index) => {
       const now = locked.has(control.name);
       if (now !== before.has(control.name)) state.patches.set(index, { interactive: !now });

@@ -6,6 +6,7 @@
 
 import { clamp } from "./forward.js";
 
+const DECIBELS = 10 / Math.log(10); // of a natural logarithm
 const alpha = (a, t) => (a[t - 1] > 0 ? a[t] / a[t - 1] : 0);
 const each = (a, fn) => Float64Array.from(a, (_, t) => fn(t));
 
@@ -13,7 +14,7 @@ const each = (a, fn) => Float64Array.from(a, (_, t) => fn(t));
 export const views = {
   alpha_bar: (a) => a,
   signal_rate: (a) => each(a, (t) => Math.sqrt(a[t])),
-  log_snr: (a) => each(a, (t) => Math.log(a[t]) - Math.log1p(-a[t])),
+  log_snr: (a) => each(a, (t) => DECIBELS * (Math.log(a[t]) - Math.log1p(-a[t]))),
   beta: (a) => each(a, (t) => (t ? 1 - alpha(a, t) : 0)),
   // λ_t = β_t² / (2σ_t² α_t (1−ᾱ_t)) with σ_t² = β_t: Ho et al. 2020, eq. 12
   weight: (a) => each(a, (t) => (t ? (1 - alpha(a, t)) / (2 * alpha(a, t) * (1 - a[t])) : NaN)),
@@ -23,7 +24,7 @@ export const views = {
 export const inverse = {
   alpha_bar: (y) => y,
   signal_rate: (y) => y * y,
-  log_snr: (y) => 1 / (1 + Math.exp(-y)),
+  log_snr: (y) => 1 / (1 + Math.exp(-y / DECIBELS)),
 };
 
 /**

@@ -116,7 +116,7 @@ export class Film {
     }
   }
 
-  /** The curve's value of lane k at the newest place: model error, distance from the first lane, or change of x̂0. */
+  /** The curve's value of lane k at the newest place: error of x̂0, distance from the first lane, or change of x̂0. */
   measure(k) {
     const place = this.places[this.places.length - 1];
     const lane = this.lanes[k];
@@ -127,8 +127,9 @@ export class Film {
       const first = this.lanes[0].frames[place[0]];
       return k && first ? apart(frame.x0, first.x0) : NaN;
     }
-    const before = lane.frames[place[k] - 1];
-    return before ? apart(frame.x0, before.x0) : NaN;
+    let last = place[k] - 1; // a sampler may ask twice at a level: what has changed since the level before
+    while (last >= 0 && lane.frames[last].ab === frame.ab) last--;
+    return last >= 0 ? apart(frame.x0, lane.frames[last].x0) : NaN;
   }
 
   /** The frame lane k shows at a place: where it has not begun yet, the one it will begin with. */

@@ -12,7 +12,7 @@ const views = () => ({
   x0_hat: { label: "x̂<sub>0</sub>", name: text("the model’s guess"), said: "x̂0" },
   eps_hat: { label: "ε̂", name: text("noise it sees"), said: "ε̂" },
   eps: { label: "ε", name: text("noise that was added"), said: "ε" },
-  error: { label: "|ε̂ − ε|", name: text("its error, 0 to 2"), said: "|ε̂ − ε|" },
+  error: { label: "|x̂<sub>0</sub> − x<sub>0</sub>|", name: text("its error, 0 to 2"), said: "|x̂0 − x0|" },
   x0: { label: "x<sub>0</sub>", name: text("the picture"), said: "x0" },
 });
 
@@ -36,7 +36,11 @@ export function makePanes(player, state, { id, over }) {
   let panes = []; // one a lane: {figure, now, link, canvases: [{canvas, view, shown}]}
 
   const offered = () => (state.film && state.film.truth ? Object.keys(VIEWS) : ["x_t", "x0_hat", "eps_hat"]);
-  const meaning = (name) => (name === "x_t" && state.film.start.latent ? text("noisy latent") : VIEWS[name].name);
+  const meaning = (name, frame) => {
+    if (name !== "x_t") return VIEWS[name].name;
+    if (frame && frame.last) return text("finished picture");
+    return state.film.start.latent ? text("noisy latent") : VIEWS[name].name;
+  };
 
   function picture(box, name) {
     const figure = node("div", box);
@@ -132,6 +136,7 @@ export function makePanes(player, state, { id, over }) {
         const bytes = bytesOf(slot.view, frame);
         if (bytes) paintRGB(slot.canvas, bytes, film.size);
         slot.shown = frame;
+        if (slot.view === "x_t") slot.label.lastChild.textContent = meaning("x_t", frame);
         slot.canvas.setAttribute("aria-label", describe(film.lanes[k], frame, slot.view));
       }
       if (pane.frame !== frame) {
@@ -143,10 +148,10 @@ export function makePanes(player, state, { id, over }) {
   }
 
   function describe(lane, frame, name = view) {
-    const parts = [`${VIEWS[name].said}, ${meaning(name)}`];
+    const parts = [`${VIEWS[name].said}, ${meaning(name, frame)}`];
     if (state.film.lanes.length > 1) parts.push(lane.label);
     parts.push(`t ${Math.round(frame.t)}`, `SNR ${decibels(snrDb(frame.ab))}`);
-    if (frame.error != null) parts.push(text("model error {error}", { error: number(frame.error, 2) }));
+    if (frame.error != null) parts.push(text("error {error}", { error: number(frame.error, 2) }));
     return parts.join(", ");
   }
 
@@ -165,7 +170,9 @@ export function makePanes(player, state, { id, over }) {
       ["t", number(frame.t, Number.isInteger(frame.t) ? 0 : 1)],
       ["SNR", decibels(snrDb(frame.ab))],
     ];
-    if (film.lanes.every((other) => other.steps === lane.steps)) rows.unshift([text("step"), `${frame.step} / ${lane.steps}`]);
+    if (film.lanes.every((other) => other.steps === lane.steps)) {
+      rows.unshift([lane.calls ? text("call") : text("step"), `${frame.step} / ${lane.steps}`]);
+    }
     if (film.truth && film.lanes.length === 1) rows.push([text("error"), frame.error == null ? "–" : number(frame.error, 2)]);
     if (film.rate) rows.push([text("steps/s"), number(film.rate, film.rate < 10 ? 1 : 0)]);
     if (film.start.latent) rows.push([text("latent"), `${film.start.latent} × ${film.start.latent}`]);

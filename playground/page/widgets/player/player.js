@@ -34,6 +34,7 @@ export function mount(ui) {
   let announced = "";
   let feed = null; // what ends the run's own line to this page
   let patience = 0;
+  const changed = new Set(); // settings that are others now than those of the run on show
 
   // ------------------------------------------------------------------ what comes in
 
@@ -71,6 +72,8 @@ export function mount(ui) {
     panes.build();
     fit();
     controls();
+    changed.clear();
+    older();
     say(text("Waiting for the first step…"));
   }
 
@@ -79,7 +82,8 @@ export function mount(ui) {
     player.dataset.state = film.end.status;
     player.dataset.places = film.places.length;
     range.max = Math.max(0, film.places.length - 1);
-    say(film.end.status === "done" ? "" : ending(film.received));
+    say(film.end.status === "done" ? remark(film) : ending(film.received));
+    older();
     panes.offer();
     progress.draw();
     controls();
@@ -89,6 +93,29 @@ export function mount(ui) {
       if (!calm()) motion.play(Math.max(5, film.places.length / 3));
     } else motion.wake();
   }
+
+  /** What must be known of a finished run, if anything. */
+  function remark({ start, end }) {
+    if (end.strayed) return text("Far outside the range of pictures: this sampler flew off. Give it more steps or another spacing.");
+    if (start.other) return text("An example, with the settings that the page starts with. Yours run when you press the button.");
+    return "";
+  }
+
+  /** Whether the pictures are of other settings than those that the page shows. */
+  function older() {
+    const stale = changed.size > 0 && state.film && state.film.end;
+    $(".older").textContent = stale ? text("Settings have changed: these pictures are of those before.") : "";
+    player.classList.toggle("stale", Boolean(stale));
+  }
+  const onSet = ({ detail: { name, value } }) => {
+    if (!element.isConnected) return window.removeEventListener("lab:set", onSet);
+    const made = state.film && state.film.start.settings;
+    if (!made || !(name in made)) return;
+    if (JSON.stringify(value) === JSON.stringify(made[name])) changed.delete(name);
+    else changed.add(name);
+    older();
+  };
+  window.addEventListener("lab:set", onSet);
 
   const ending = (steps) =>
     steps ? text("Stopped. What had come is kept: {steps} steps.", { steps }) : text("Stopped before the first step.");

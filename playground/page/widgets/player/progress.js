@@ -7,7 +7,7 @@ import { node } from "./panes.js";
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 const about = (curve) =>
   ({
-    error: () => text("Model error: root mean square of ε̂ − ε"),
+    error: () => text("Error: how far the guess x̂0 is from the picture, root mean square"),
     change: () => text("How much the guess x̂0 changes from step to step"),
     apart: () => text("How far x̂0 is from the first lane, at the same noise"),
   })[curve]();

@@ -7,8 +7,13 @@
 import * as settings from "../lib/settings.js";
 import { text } from "../lib/words.js";
 
-/** Lower-case words of a prompt, as conditioning.split_words does it. */
-export const splitWords = (text) => text.toLowerCase().replace(/[’']/g, "").match(/[\p{L}\p{N}]+|[#*&]/gu) || [];
+// letters and digits; a flag; any other sign, with what makes one emoji of several characters
+const WORD = /[\p{L}\p{N}]+|[\u{1f1e6}-\u{1f1ff}]{2}|[^\p{L}\p{N}_\s](?:[\ufe0f\u{1f3fb}-\u{1f3ff}]|\u200d[^\p{L}\p{N}_\s])*/gu;
+const MEANT = /^[\p{L}\p{N}\p{So}\p{Sm}\p{Sc}]|^[#*&]$/u; // punctuation is not
+
+/** Lower-case words of a prompt, symbols too, as conditioning.split_words does it. */
+export const splitWords = (text) =>
+  (text.toLowerCase().replace(/[’']/g, "").match(WORD) || []).filter((word) => MEANT.test(word));
 
 /** The words of a prompt that a vocabulary (a Set) lacks, also in the singular. */
 export function unknownWords(text, vocabulary) {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import secrets
+import threading
+import time
 import zipfile
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import gradio as gr
@@ -15,25 +18,26 @@ from playground.page.translations import _, say
 from playground.page.undocumented import kept_file
 from playground.page.widgets import widget
 from playground.runs.receipts import Receipt, files, read_receipt
-from playground.runs.records import RunRecord, same_picture
+from playground.runs.records import RunRecord
 
 KEPT = 3600  # seconds that a session's last run, and its files, stay
+SESSIONS = 64  # whose last runs stay
 
 
 class ReceiptCorner:
     """ "Files of this run" and a place to drop one, to be made inside a tab's column::
 
-        corner = ReceiptCorner("generate", picture=image)   # `picture`: a `safe_image` that a run started
-        from, if any event = button.click(run, inputs, [player, corner.run])
+        corner = ReceiptCorner("generate", picture=image)   # `picture`: a `safe_image` that a run started from, if any
+        event = button.click(run, inputs, player)
         corner.follow(event)
 
-    where `run` lastly yields a list of `RunRecord` (``[RunRecord.of(lane) for lane in live.lanes]``) for
-    `corner.run` and `gr.skip()` for it before. When the event has ended well, the corner says whether the new
-    picture is that of the dropped receipt.
+    where `run` calls ``corner.forget(request.session_hash)`` first and ``corner.keep(request.session_hash, records)``
+    last. What is kept is on the server alone, and changes with the run itself: events of the page's that set it come in
+    any order. When the event has ended well, the corner says whether a picture is that of the dropped receipt.
     """
 
     def __init__(self, tab: str, picture: gr.Image | None = None) -> None:
-        self.run = gr.State(None, time_to_live=KEPT)
+        self.start_keeping()
         self.dropped = gr.State(None, time_to_live=KEPT)
         with gr.Accordion(_("Keep this run, or bring one back"), open=False, elem_id=f"{tab}-receipts"):
             keep = gr.Button(_("Files of this run"), elem_id=f"{tab}-keep")
@@ -47,16 +51,49 @@ class ReceiptCorner:
                 elem_id=f"{tab}-drop",
             )
             self.said = widget("receipt", elem_id=f"{tab}-receipt")
-        keep.click(errors_shown(_files), self.run, kept, **QUIET)
+        keep.click(errors_shown(self.files), None, kept, **QUIET)
         outputs = [self.said, self.dropped] + ([picture] if picture is not None else [])
         drop.upload(errors_shown(_restored(len(outputs))), drop, outputs, **QUIET)
 
+    def files(self, request: gr.Request):
+        """The files of the session's run. Raises UserError where it has none."""
+        return _files(self.of(request.session_hash))
+
+    def start_keeping(self) -> None:
+        """Nobody's run is kept yet."""
+        self._kept: OrderedDict[object, tuple[float, Sequence[RunRecord]]] = OrderedDict()  # by session, oldest first
+        self._lock = threading.Lock()
+
+    def keep(self, who: object, records: Sequence[RunRecord], only_if_none: bool = False) -> None:
+        """The finished run of one session; it takes the place of what that one had before."""
+        with self._lock:
+            if only_if_none and who in self._kept:
+                return
+            self._kept.pop(who, None)
+            self._kept[who] = time.monotonic(), records
+            while len(self._kept) > SESSIONS or time.monotonic() - next(iter(self._kept.values()))[0] > KEPT:
+                self._kept.popitem(last=False)
+
+    def forget(self, who: object) -> None:
+        """Another run begins."""
+        with self._lock:
+            self._kept.pop(who, None)
+
+    def of(self, who: object) -> Sequence[RunRecord]:
+        """What that session may keep; empty where there is none."""
+        with self._lock:
+            return self._kept.get(who, (0.0, ()))[1]
+
     def follow(self, event) -> None:
-        """After `event`, an ended run, compare its first picture with the dropped receipt's."""
-        event.success(errors_shown(_verdict), [self.run, self.dropped], self.said, **QUIET)
+        """After `event`, an ended run, compare its pictures with the dropped receipt's."""
+
+        def verdict(request: gr.Request, dropped: Receipt | None):
+            return _verdict(self.of(request.session_hash), dropped)
+
+        event.success(errors_shown(verdict), self.dropped, self.said, **QUIET)
 
 
-def _files(records: Sequence[RunRecord] | None):
+def _files(records: Sequence[RunRecord]):
     if not records:
         raise UserError("There is no run to keep yet: press the button that makes one first.")
     made = files(records)
@@ -81,7 +118,7 @@ def _restored(outputs: int):
     return restored
 
 
-def _verdict(records: Sequence[RunRecord] | None, dropped: Receipt | None) -> dict:
-    if not records or dropped is None or dropped.final is None:
+def _verdict(records: Sequence[RunRecord], dropped: Receipt | None) -> dict:
+    if not records or dropped is None or not dropped.hashes:
         return gr.skip()
-    return {"lines": [say(same_picture(records[0].final, dropped.final))], "nonce": secrets.token_hex(4)}
+    return {"lines": [say(dropped.compared([record.final for record in records]))], "nonce": secrets.token_hex(4)}

@@ -68,7 +68,7 @@ export function mount({ element, props, server, watch }) {
   $(".strip").setAttribute("aria-label", text("Film strip: go to a level"));
   $(".level").setAttribute("aria-label", text("Level t"));
   $(".place .t").setAttribute("aria-label", text("Level t"));
-  $(".curve figcaption").textContent = text("What is left of the picture");
+  $(".curve figcaption").textContent = text("Share of the power that is the picture's");
   $(".histogram figcaption").textContent = text("Values of x_t against N(0, 1)");
   $(".once").textContent = text("What does the U-Net see in this?");
   $(".ask label span").textContent = text("Live");
@@ -190,7 +190,10 @@ export function mount({ element, props, server, watch }) {
     alphaBar = float64(curve.alpha_bar);
     const before = state.T;
     state.T = alphaBar.length - 1;
-    if (before && before !== state.T) state.t = Math.round((state.t / before) * state.T);
+    if (before && before !== state.T) {
+      const { t } = settings.state.firm; // a link's or a receipt's own t is meant as it is
+      state.t = t === undefined ? Math.round((state.t / before) * state.T) : Math.min(t, state.T);
+    }
     for (const input of [$(".level"), $(".place .t")]) input.max = state.T;
     const ticks = [0, Math.round(state.T / 2), state.T];
     curveChart.domain({ x: [0, state.T], xTicks: ticks });
@@ -199,7 +202,7 @@ export function mount({ element, props, server, watch }) {
     for (let t = 0; t < state.T; t += every) ts.push(t);
     ts.push(state.T);
     curveChart.line("alpha_bar", ts, ts.map((t) => alphaBar[t]));
-    $(".curve figcaption").textContent = `${text("What is left of the picture")} · ${text(curve.title)}`;
+    $(".curve figcaption").textContent = `${text("Share of the power that is the picture's")} · ${text(curve.title)}`;
     forget();
     if (state.n) {
       drawStrip();
