@@ -13,7 +13,7 @@ from playground.checkpoints import Checkpoint, load
 from playground.engine import job_for
 from playground.engine.tasks import run_direct
 from playground.models import runtimes
-from playground.models.denoiser import UNetDenoiser, an_example, fastest, told
+from playground.models.denoiser import UNetDenoiser, an_example, fastest, net_of, told
 from playground.models.runtimes import Inputs, Runtime
 from playground.predictions import Prediction
 from playground.report import Report, in_turn
@@ -36,7 +36,7 @@ def inputs_of(checkpoint: Checkpoint, rows: int) -> Inputs:
 
 def runtimes_of(checkpoint: Checkpoint) -> dict[str, Runtime]:
     """Every way to run the net that this machine has, plain first, best last."""
-    model, example = checkpoint.model, inputs_of(checkpoint, 1)
+    model, example = net_of(checkpoint), inputs_of(checkpoint, 1)
     found = {"eager": runtimes.eager(model)}
     for way in itertools.chain.from_iterable(runtimes.WAYS[next(model.parameters()).device.type]):
         try:
@@ -52,7 +52,7 @@ def unet(checkpoint: str = "emoji-32", device: str = "cpu", rounds: int = 12, **
     """ms per picture at batch 1, 2, 8, 32, against eager fp32; and a U-Net of diffusers with equal FLOPs."""
     loaded = load(checkpoint, device)
     found = runtimes_of(loaded)
-    flops = count_flops(loaded.model, inputs_of(loaded, 1))
+    flops = count_flops(net_of(loaded), inputs_of(loaded, 1))
     report = Report("unet", [f"ms, batch {b}" for b in BATCHES] + [f"× eager, {b}" for b in BATCHES] + ["PSNR, dB"])
     rival = twin(loaded, flops)
     spent: dict[str, list[float]] = {}
@@ -63,7 +63,7 @@ def unet(checkpoint: str = "emoji-32", device: str = "cpu", rounds: int = 12, **
         }
         if rival is not None:
             ways["diffusers UNet2DModel"] = lambda given=given: rival(given[0].to(device), given[1].to(device)).sample
-        for name, seconds in in_turn(ways, max(3, rounds // (1 + batch // 16))).items():
+        for name, seconds in in_turn(ways, max(3, rounds // (1 + batch // 16)), calls=3).items():
             spent.setdefault(name, []).append(1000 * seconds / batch)
     plain = picture(loaded, found["eager"])
     for name, times in spent.items():

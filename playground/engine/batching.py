@@ -20,7 +20,7 @@ from playground.engine.tasks import Request, Run, Task, answers, begin
 from playground.engine.turns import Turns
 from playground.errors import UserError
 from playground.models import Model
-from playground.models.denoiser import UNetDenoiser
+from playground.models.denoiser import UNetDenoiser, net_of
 from playground.models.devices import choose_device, threads
 from playground.models.runtimes import plain
 from playground.predictions import Prediction
@@ -61,7 +61,7 @@ class Engine:
         self.schedule, self.size, self.channels = checkpoint.schedule, checkpoint.size, checkpoint.channels
         self.space, self.picture_size = checkpoint.space, checkpoint.picture_size
         self.max_batch, self.max_live = max_batch, max_live
-        self._denoise = UNetDenoiser(self.checkpoint, plain(self.checkpoint.model))
+        self._denoise = UNetDenoiser(self.checkpoint, plain(net_of(self.checkpoint)))
         self._ready = threading.Event()  # the way to run the net is found
         self._turns: Turns[Task] = Turns()
         self._change = threading.Condition()  # guards _turns; notified when there may be work

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from playground.models import Model
 from playground.models.conditioning import Condition
@@ -52,7 +52,7 @@ class UNetDenoiser:
 
     def __init__(self, checkpoint: Model, runtime: Runtime | None = None) -> None:
         self.checkpoint = checkpoint
-        self.runtime = runtime or eager(checkpoint.model)
+        self.runtime = runtime or eager(net_of(checkpoint))
         # A condition is the same for all steps of a run: a prompt is read once.
         self._told = lru_cache(maxsize=1024)(self._encode)
 
@@ -80,11 +80,35 @@ class UNetDenoiser:
         return Prediction.from_output(c.prediction_kind, output.to(x.dtype), x[:, : c.channels], levels)
 
 
+class Sketched(nn.Module):
+    """A net that is told its own sketch, last: it is drawn once a prompt, not at every step. What draws it is a quarter
+    of the weights of emoji-32."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        *inputs, sketch = inputs
+        return self.net(*inputs, sketch=sketch)
+
+
+def has_sketch(checkpoint: Model) -> bool:
+    return getattr(checkpoint.model, "sketch", None) is not None
+
+
+def net_of(checkpoint: Model) -> nn.Module:
+    """A checkpoint's net as a runtime takes it: given x, t and what `told` says."""
+    return Sketched(checkpoint.model) if has_sketch(checkpoint) else checkpoint.model
+
+
 @torch.inference_mode()
 def told(checkpoint: Model, conditions: Sequence[Condition]) -> tuple[Tensor, ...]:
-    """What a net is told of some pictures besides x and t: float32 on the CPU, a row for each picture."""
+    """What a net (`net_of`) is told of some pictures besides x and t: float32 on the CPU, a row for each picture."""
     parts = checkpoint.encode(conditions)
     parts = parts if isinstance(parts, tuple) else () if parts is None else (parts,)
+    if has_sketch(checkpoint):
+        parts = *parts, checkpoint.model.sketch(parts[0])
     return tuple(part.float().cpu() for part in parts)
 
 
@@ -110,7 +134,7 @@ def fastest(checkpoint: Model) -> Runtime:
         return x
 
     x = torch.zeros(1, c.channels * (2 if c.model.self_condition else 1), c.size, c.size)
-    return best(c.model, (x, torch.ones(1), *told(c, [NOTHING])), pictures)
+    return best(net_of(c), (x, torch.ones(1), *told(c, [NOTHING])), pictures)
 
 
 def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:

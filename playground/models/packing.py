@@ -33,7 +33,7 @@ def packed(model: nn.Module, example: tuple[Tensor, ...], dtype: torch.dtype) ->
     net = copy.deepcopy(model).to(dtype=dtype, memory_format=torch.channels_last).eval()
     _exchange(net)
     net(*example)  # each part sees the size of its input, and lays its weights out for it
-    parts = [part for part in net.modules() if isinstance(part, Packed)]
+    parts = [part for part in net.modules() if isinstance(part, Packed) and part.weight is not None]
     weights = tuple(part.weight for part in parts)
     graph = torch.jit.freeze(torch.jit.trace(Outer(net, parts).eval(), (*example, *weights), check_trace=False))
     return graph, weights

@@ -21,7 +21,7 @@ from playground.engine import (
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.models.conditioning import Condition
-from playground.models.denoiser import UNetDenoiser, clipped, guided
+from playground.models.denoiser import UNetDenoiser, clipped, guided, net_of
 from playground.models.runtimes import plain
 from playground.samplers import SAMPLERS, run
 
@@ -74,7 +74,7 @@ def slow(engine: Engine, seconds: float = 0.02) -> list[int]:
 def test_is_what_the_sampler_gives_when_driven_by_hand(engine, checkpoint):
     settings = {"steps": 8, "seed": 4, "eta": 0.7, "condition": CAT, "guidance_scale": 2.5}
     steps = list(engine.run([job_for(engine, **settings)]))
-    denoise = clipped(guided(UNetDenoiser(checkpoint, plain(checkpoint.model)), 2.5))
+    denoise = clipped(guided(UNetDenoiser(checkpoint, plain(net_of(checkpoint))), 2.5))
     seen = []
     picture = run(
         job_for(checkpoint, **settings).sampler,

@@ -3,19 +3,25 @@
 import pytest
 import torch
 
-from playground.checkpoints import load
+from playground.checkpoints import Checkpoint, load
 from playground.errors import UserError
 from playground.models import devices, runtimes
 from playground.models.conditioning import Condition
-from playground.models.denoiser import fastest, told
+from playground.models.denoiser import UNetDenoiser, fastest, net_of, told
 from playground.models.devices import available_devices, choose_device, cpu_quota
 from playground.models.runtimes import Runtime, best, bfloat16, eager, frozen, openvino, same_in_company, traced
 from playground.models.unet import UNet
+from playground.schedules import Level
 
 
 @pytest.fixture(scope="module")
 def model(tiny_checkpoint):
     return load(tiny_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def net(model):
+    return net_of(model)
 
 
 def inputs(checkpoint, rows: int):
@@ -27,19 +33,19 @@ def inputs(checkpoint, rows: int):
 
 @pytest.mark.parametrize("way", [frozen, traced, openvino])
 @torch.inference_mode()
-def test_a_faster_way_gives_the_plain_models_numbers_at_any_batch_size(model, way):
+def test_a_faster_way_gives_the_plain_models_numbers_at_any_batch_size(model, net, way):
     if way is openvino:
         pytest.importorskip("openvino")
-    runtime, plain = way(model.model, inputs(model, 1)), eager(model.model)
+    runtime, plain = way(net, inputs(model, 1)), eager(net)
     for rows in (1, 7, 2, 1, 16):
         given = inputs(model, rows)
         torch.testing.assert_close(runtime.forward(*given), plain.forward(*given), rtol=0, atol=2e-5)
 
 
 @torch.inference_mode()
-def test_a_row_comes_out_the_same_to_the_bit_in_any_company(model):
+def test_a_row_comes_out_the_same_to_the_bit_in_any_company(model, net):
     ways = [frozen, traced] + [bfloat16] * devices.bf16()
-    for runtime in (way(model.model, inputs(model, 1)) for way in ways):
+    for runtime in (way(net, inputs(model, 1)) for way in ways):
         x, t, *rest = inputs(model, 17)
         alone = [runtime.forward(*(tensor[k : k + 1] for tensor in (x, t, *rest))) for k in range(17)]
         for rows in (2, 5, 8, 17):
@@ -63,7 +69,30 @@ def test_nets_of_every_kind_can_be_frozen(told_of):
     torch.testing.assert_close(runtime.forward(*given), net(*given), rtol=1e-4, atol=1e-4)
 
 
-def test_the_best_way_is_a_way_that_works(model):
+@torch.inference_mode()
+def test_a_sketch_is_drawn_once_a_prompt_and_is_that_of_the_net(monkeypatch):
+    torch.manual_seed(0)
+    small = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "sketch": 8}
+    checkpoint = Checkpoint(size=16, words=("cat",), condition_dim=16, unet=small).eval()
+    for weight in checkpoint.parameters():
+        torch.nn.init.normal_(weight, std=0.1)
+    drawn, draw = [], checkpoint.model.sketch.forward
+    monkeypatch.setattr(checkpoint.model.sketch, "forward", lambda *given: drawn.append(1) or draw(*given))
+    x, cat = torch.randn(2, 3, 16, 16).double(), Condition(("cat",))
+    vector = checkpoint.encode([cat, cat])
+    for runtime in (eager(net_of(checkpoint)), fastest(checkpoint)):
+        denoise = UNetDenoiser(checkpoint, runtime)
+        drawn.clear()
+        for t in (0.2, 0.5, 0.8):
+            level = Level(1000 * t, 1 - t)
+            seen = denoise(x, level, [cat, cat])
+            assert len(drawn) == 1
+        told = vector if isinstance(vector, tuple) else (vector,)
+        plain = checkpoint.model(x.float(), torch.full((2,), level.t), *told).double()
+        torch.testing.assert_close(seen.v, plain, atol=0.05, rtol=0)
+
+
+def test_the_best_way_is_a_way_that_works(model, net):
     def far_off(model, example):
         return Runtime("far off", lambda *given: 1.1 * eager(model).forward(*given))
 
@@ -80,16 +109,16 @@ def test_the_best_way_is_a_way_that_works(model):
         return runtime.forward(*inputs(model, 2))
 
     bad = [far_off, missing, endless, moody]
-    assert best(model.model, inputs(model, 1), picture, ways=[bad]).name == "PyTorch"
-    assert best(model.model, inputs(model, 1), picture, ways=[bad, [traced]]).name == "PyTorch, traced"
+    assert best(net, inputs(model, 1), picture, ways=[bad]).name == "PyTorch"
+    assert best(net, inputs(model, 1), picture, ways=[bad, [traced]]).name == "PyTorch, traced"
 
 
-def test_one_way_serves_all_batch_sizes_the_fastest_over_small_and_large_ones(model, monkeypatch):
+def test_one_way_serves_all_batch_sizes_the_fastest_over_small_and_large_ones(model, net, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(runtimes.time, "perf_counter", lambda: clock[0])
 
     def way(name, fixed, per_row):
-        plain = runtimes.plain(model.model)
+        plain = runtimes.plain(net)
 
         def forward(x, *given):
             clock[0] += fixed + per_row * len(x)
@@ -98,7 +127,7 @@ def test_one_way_serves_all_batch_sizes_the_fastest_over_small_and_large_ones(mo
         return lambda model, example: Runtime(name, forward)
 
     def chosen(*ways):
-        return best(model.model, inputs(model, 1), lambda runtime: torch.zeros(1), ways=[ways])
+        return best(net, inputs(model, 1), lambda runtime: torch.zeros(1), ways=[ways])
 
     quick, steady = way("quick start", 1, 2), way("long breath", 8, 1)  # at 2 rows 5 and 10, at 16 rows 33 and 24
     assert chosen(quick, steady).name == chosen(steady, quick).name == "quick start"
