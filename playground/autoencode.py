@@ -38,6 +38,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--held-out", type=int, default=Recipe.held_out, help="as in the training (%(default)s)")
     parser.add_argument("--seed", type=int, default=Recipe.seed, help="as in the training (%(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
     return parser
 
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from playground.errors import UserError
 from playground.models import diffusers as pretrained
 from playground.models.autoencoder import Autoencoder, Pixels
-from playground.models.conditioning import Condition, Conditioner, Vocabulary
+from playground.models.conditioning import Condition, Conditioner, TextTransformer, Vocabulary
 from playground.models.unet import UNet
 from playground.schedules import SCHEDULES, NoiseSchedule
 
@@ -49,6 +49,9 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         unet: further arguments of UNet.
         split: which pictures it was not trained on: `held_out` and `seed` of `data.held_out`.
         autoencoder: arguments of `Autoencoder`, for a model of latents.
+        text: arguments of `TextTransformer`, which reads prompts in their order; without, the words' mean is taken.
+        guidance: of a distilled model, the guidance scale that its answers have inside.
+        steps: of a distilled model, how many it was made for.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         unet: dict | None = None,
         split: dict | None = None,
         autoencoder: dict | None = None,
+        text: dict | None = None,
+        guidance: float | None = None,
+        steps: int | None = None,
     ) -> None:
         super().__init__()
         if prediction not in PREDICTIONS:
@@ -79,19 +85,30 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         self.prediction_kind = prediction
         self.vocabulary = Vocabulary(words)
         self.styles = list(styles)
-        self.conditional = bool(words or styles)
-        self.conditioner = Conditioner(len(words), len(styles), condition_dim) if self.conditional else None
-        self.model = UNet(
-            channels=channels, condition_dim=condition_dim if self.conditional else 0, T=T, **(unet or {})
-        )
+        self.guidance, self.steps = guidance, steps
+        self.conditions = kinds(words, styles, unet)
+        self.conditional = bool(self.conditions)
+        self.reads_order = text is not None
+        self.conditioner = None
+        if self.conditional and text is None:
+            self.conditioner = Conditioner(len(words), len(styles), condition_dim)
+        elif self.conditional:
+            self.conditioner = TextTransformer(len(words), len(styles), condition_dim, **text)
+        told = condition_dim if self.conditional else 0
+        words_dim = told if self.reads_order else 0
+        self.model = UNet(channels=channels, condition_dim=told, words_dim=words_dim, T=T, **(unet or {}))
         if size % self.model.multiple:
             raise ValueError(f"pictures of {size} pixels, but the net needs a multiple of {self.model.multiple}")
 
-    def parse(self, prompt: str = "", style: str | None = None) -> tuple[Condition, tuple[str, ...]]:
-        """What a prompt and a style ask of this model, and the words it does not know.
+    def parse(
+        self, prompt: str = "", style: str | None = None, lines: Tensor | None = None
+    ) -> tuple[Condition, tuple[str, ...]]:
+        """What a prompt, a style and a map of lines ask of this model, and the words it does not know.
+
+        lines: (S, S) or (1, S, S) in [0, 1], 1 on a line, S the picture's side; a blank map is none.
 
         Raises:
-            UserError: the style is none of the model's.
+            UserError: the style is none of the model's, the prompt is longer than it reads, or it takes no such lines.
         """
         if not self.conditional:
             return Condition(), ()
@@ -100,20 +117,53 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
                 "This model has no style “{style}”; it knows {styles}.", style=style, styles=", ".join(self.styles)
             )
         words, unknown = self.vocabulary.parse(prompt)
-        return Condition(words, style or None), unknown
+        if not self.reads_order:
+            words = tuple(dict.fromkeys(words))
+        elif len(words) > self.conditioner.length:
+            raise UserError(
+                "This model reads {most} words at most; your prompt has {count}.",
+                most=self.conditioner.length,
+                count=len(words),
+            )
+        return Condition(words, style or None, self._packed(lines)), unknown
 
-    def encode(self, conditions: Sequence[Condition]) -> Tensor | None:
-        """The condition vectors of some pictures: (B, condition_dim), or None for an unconditional model."""
+    def _packed(self, lines: Tensor | None) -> bytes:
+        if lines is None:
+            return b""
+        if "lines" not in self.conditions:
+            raise UserError("This model takes no lines.")
+        if lines.shape[-2:] != (self.picture_size, self.picture_size) or lines.numel() != self.picture_size**2:
+            raise UserError("Lines must be a map of {side} × {side} pixels for this model.", side=self.picture_size)
+        pixels = (lines.clamp(0, 1) * 255).round().to(torch.uint8)
+        return pixels.cpu().numpy().tobytes() if pixels.any() else b""
+
+    def encode(self, conditions: Sequence[Condition]) -> tuple[Tensor, ...]:
+        """What the U-Net is told of some pictures besides x and t, with a row for each: nothing for an unconditional
+        model; the condition vectors (B, condition_dim); of a model that reads in order also the words (B, 1 + length,
+        condition_dim) and which are present (B, 1 + length); of one that takes lines also these, (B, 1, S, S)."""
         if self.conditioner is None:
-            return None
-        device = self.conditioner.word.weight.device
-        width = max(1, *(len(c.words) for c in conditions)) if conditions else 1
+            return ()
+        width = self.conditioner.length if self.reads_order else max(1, *(len(c.words) for c in conditions), 1)
         word_ids = torch.zeros(len(conditions), width, dtype=torch.long)
         for row, condition in enumerate(conditions):
-            for column, word in enumerate(condition.words):
+            for column, word in enumerate(condition.words[:width]):
                 word_ids[row, column] = self.vocabulary.index.get(word, 0)
         style_ids = torch.tensor([1 + self.styles.index(c.style) if c.style else 0 for c in conditions])
-        return self.conditioner(word_ids.to(device), style_ids.to(device))
+        lines = None
+        if "lines" in self.conditions:
+            blank = bytes(self.picture_size**2)
+            packed = bytearray(b"".join(condition.lines or blank for condition in conditions))
+            shape = (len(conditions), 1, self.picture_size, self.picture_size)
+            lines = torch.frombuffer(packed, dtype=torch.uint8).reshape(shape)
+        device = self.conditioner.word.weight.device
+        return self.embed(word_ids.to(device), style_ids.to(device), None if lines is None else lines.to(device))
+
+    def embed(self, word_ids: Tensor, style_ids: Tensor, lines: Tensor | None = None) -> tuple[Tensor, ...]:
+        """`encode` of what stands in tables already: word_ids (B, W) and style_ids (B,) as the conditioner takes them,
+        lines (B, 1, S, S) uint8."""
+        told = self.conditioner(word_ids, style_ids)
+        told = told if self.reads_order else (told,)
+        return told if lines is None else (*told, lines.to(told[0].dtype) / 255)
 
     def save(self, folder: Path | str, card: str) -> None:
         """Writes config.json, model.safetensors (fp16) and the model card to `folder`, all whole or none at all."""
@@ -168,6 +218,12 @@ def writable(folder: Path | str) -> Path:
     return folder
 
 
+def kinds(words: Sequence[str], styles: Sequence[str], unet: dict | None) -> tuple[str, ...]:
+    """What a model can be told: of "style", "text" and "lines" those that its config has."""
+    known = {"style": bool(styles), "text": bool(words), "lines": bool((unet or {}).get("lines"))}
+    return tuple(kind for kind, has in known.items() if has)
+
+
 @dataclass(frozen=True)
 class Outline:
     """What the page needs to know of a checkpoint before anybody has loaded it."""
@@ -175,11 +231,15 @@ class Outline:
     words: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     schedule: str = ""  # a name of SCHEDULES, or "" where it has a schedule that is none of them
+    conditions: tuple[str, ...] = ()  # see `kinds`
+    reads_order: bool = False
+    guidance: float | None = None  # see Checkpoint
+    steps: int | None = None
 
     @property
     def conditional(self) -> bool:
         """Whether it can be asked for anything."""
-        return bool(self.words or self.styles)
+        return bool(self.conditions)
 
 
 def outline(name: str) -> Outline:
@@ -190,7 +250,9 @@ def outline(name: str) -> Outline:
             schedule = pretrained.schedule_in(folder, name)[0].name
             return Outline(schedule=schedule if schedule in SCHEDULES else "")
         config = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
-        return Outline(tuple(config["words"]), tuple(config["styles"]), config["schedule"])
+        words, styles = tuple(config["words"]), tuple(config["styles"])
+        told = kinds(words, styles, config["unet"]), config.get("text") is not None
+        return Outline(words, styles, config["schedule"], *told, config.get("guidance"), config.get("steps"))
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return Outline()
 

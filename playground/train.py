@@ -20,7 +20,7 @@ from playground.errors import UserError
 from playground.models.autoencoder import load_autoencoder
 from playground.models.devices import choose_device, threads
 from playground.schedules import SCHEDULES
-from playground.training.data import in_latents, read_pictures
+from playground.training.data import in_latents, read_pictures, with_lines
 from playground.training.recipe import Recipe
 from playground.training.session import train
 from playground.training.trainer import Trainer
@@ -28,8 +28,9 @@ from playground.training.trainer import Trainer
 CHOICES = {
     "schedule": tuple(SCHEDULES),
     "prediction": PREDICTIONS,
-    "loss": ("mse", "l1"),
+    "loss": ("mse", "l1", "huber"),
     "optimiser": ("muon", "adamw"),
+    "text": ("mean", "transformer"),
 }
 
 
@@ -50,7 +51,7 @@ def arguments(about: str) -> argparse.ArgumentParser:
         if isinstance(default, bool):
             parser.add_argument(name, action=argparse.BooleanOptionalAction, default=default)
         elif isinstance(default, tuple):
-            parser.add_argument(name, type=int, nargs="+", default=list(default))
+            parser.add_argument(name, type=int, nargs="*", default=list(default))
         else:
             choices = CHOICES.get(field.name)
             parser.add_argument(name, type=type(default), default=default, choices=choices, help=f"({default})")
@@ -66,7 +67,8 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(threads())
         autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
         pictures = read_pictures(args.data, recipe.size * (autoencoder.factor if autoencoder else 1))
-        pictures = in_latents(pictures, autoencoder) if autoencoder else pictures
+        pictures = with_lines(pictures, device) if recipe.lines else pictures
+        pictures = in_latents(pictures, autoencoder, recipe.flip > 0) if autoencoder else pictures
         start = load(args.start) if args.start else None
         trainer = Trainer(recipe, pictures, device, args.compile, start, autoencoder)
         about = args.about_data or Path(args.data).name

@@ -59,7 +59,7 @@ class Engine:
         self.device = choose_device(device or "auto")
         self.checkpoint = checkpoint.to(self.device).eval()
         self.schedule, self.size, self.channels = checkpoint.schedule, checkpoint.size, checkpoint.channels
-        self.space, self.picture_size = checkpoint.space, checkpoint.picture_size
+        self.space, self.picture_size, self.guidance = checkpoint.space, checkpoint.picture_size, checkpoint.guidance
         self.max_batch, self.max_live = max_batch, max_live
         self._denoise = UNetDenoiser(self.checkpoint, plain(net_of(self.checkpoint)))
         self._ready = threading.Event()  # the way to run the net is found

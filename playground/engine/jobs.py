@@ -25,6 +25,7 @@ class Drawable(Protocol):
 
     schedule: NoiseSchedule
     channels: int
+    guidance: float | None  # that a distilled model's answers have inside
     size: int
 
 
@@ -91,7 +92,7 @@ def job_for(
     to that level (SDEdit, Meng et al. 2022, arXiv:2108.01073). `schedule` decides which levels are
     visited; the network is told the t of its own schedule with the same noise. `noise` stands in for that of the
     seed. With a `hole` only what is masked is made, around what is known. Knobs that are None keep the sampler's
-    default.
+    default. A model that has its guidance inside is asked once a step, whatever the `guidance_scale`, 0 excepted.
 
     Raises:
         UserError: there is no such sampler or knob, or a number is out of range.
@@ -106,6 +107,8 @@ def job_for(
             raise UserError("The sampler {sampler} has no setting called {name}.", sampler=sampler, name=name)
     given = {name: known[name].checked(value) for name, value in given.items()}
 
+    if model.guidance is not None and guidance_scale != 0:
+        guidance_scale = 1.0
     levels = spaced(schedule or model.schedule, steps, spacing)
     noise = noise or noise_of(seed)
     x = noise((1, model.channels, model.size, model.size))

@@ -43,6 +43,7 @@ class Runner(Protocol):
     size: int
     picture_size: int
     channels: int
+    guidance: float | None
 
     @property
     def device(self) -> object:

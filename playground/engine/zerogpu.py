@@ -91,7 +91,7 @@ class Borrowing:
     def __init__(self, home: Runner, name: str) -> None:
         self.home, self.name, self.checkpoint = home, name, home.checkpoint
         self.schedule, self.space, self.channels = home.schedule, home.space, home.channels
-        self.size, self.picture_size = home.size, home.picture_size
+        self.size, self.picture_size, self.guidance = home.size, home.picture_size, home.guidance
 
     @property
     def people(self) -> int:

@@ -41,10 +41,16 @@ class Model(Protocol):
     vocabulary: Vocabulary
     styles: list[str]
     conditional: bool  # whether it can be asked for anything
-    model: nn.Module  # (x (B, C, H, W), t (B,), condition (B, D) or None) -> (B, C, H, W)
+    conditions: tuple[str, ...]  # of what kinds: "style", "text", "lines"
+    guidance: float | None  # the scale that a distilled net's answers have inside, None for all others
+    steps: int | None  # how many a distilled net was made for
+    model: nn.Module  # (x (B, C, H, W), t (B,), *encode(conditions)) -> (B, C, H, W)
 
-    def parse(self, prompt: str = "", style: str | None = None) -> tuple[Condition, tuple[str, ...]]:
-        """What a prompt and a style ask of it, and the words it does not know. Raises UserError for a strange style."""
+    def parse(
+        self, prompt: str = "", style: str | None = None, lines: Tensor | None = None
+    ) -> tuple[Condition, tuple[str, ...]]:
+        """What a prompt, a style and lines ask of it, and the words it does not know. Raises UserError for what
+        it can't be asked."""
 
-    def encode(self, conditions: Sequence[Condition]) -> Tensor | None:
-        """The condition vectors, (B, D), or None for an unconditional net."""
+    def encode(self, conditions: Sequence[Condition]) -> tuple[Tensor, ...]:
+        """What the net is told, each with a row a picture; nothing for an unconditional net."""

@@ -14,8 +14,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from playground.errors import UserError
 from playground.models import Model
 from playground.models.conditioning import Condition
 from playground.models.runtimes import Runtime, best, eager
@@ -79,6 +81,25 @@ class UNetDenoiser:
         output = self._output(x, t, conditions or [NOTHING] * len(x))
         return Prediction.from_output(c.prediction_kind, output.to(x.dtype), x[:, : c.channels], levels)
 
+    @torch.inference_mode()
+    def attention_maps(self, x: Tensor, level: Level, condition: Condition) -> tuple[tuple[str, ...], Tensor]:
+        """Which words each place of the picture looks at: (words, (W, H, W') float32), the weights of the net's
+        cross-attention in x (1, C, H, W) at a level, the mean over its heads and layers; coarse grids are enlarged to
+        the finest. At every place they add up to 1. The first word is "": no word in particular.
+
+        Raises:
+            UserError: the net has no cross-attention.
+        """
+        c, maps = self.checkpoint, []
+        if not c.model.has_maps:
+            raise UserError("This model has no cross-attention: its prompt acts on all places alike.")
+        device = next(c.model.parameters()).device
+        t = torch.tensor([float(level.t)], device=device)
+        c.model(x.float().to(device), t, *c.encode([condition]), maps=maps)
+        finest = max(part.shape[-1] for part in maps)
+        mean = torch.stack([F.interpolate(part, size=(finest, finest)) for part in maps]).mean(dim=0)[0]
+        return ("", *condition.words), mean[: 1 + len(condition.words)].float().cpu()
+
 
 class Sketched(nn.Module):
     """A net that is told its own sketch, last: it is drawn once a prompt, not at every step. What draws it is a quarter
@@ -106,7 +127,6 @@ def net_of(checkpoint: Model) -> nn.Module:
 def told(checkpoint: Model, conditions: Sequence[Condition]) -> tuple[Tensor, ...]:
     """What a net (`net_of`) is told of some pictures besides x and t: float32 on the CPU, a row for each picture."""
     parts = checkpoint.encode(conditions)
-    parts = parts if isinstance(parts, tuple) else () if parts is None else (parts,)
     if has_sketch(checkpoint):
         parts = *parts, checkpoint.model.sketch(parts[0])
     return tuple(part.float().cpu() for part in parts)

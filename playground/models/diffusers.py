@@ -43,14 +43,14 @@ TRAINED = "trained"  # the name of a schedule that is a list of betas, and none 
 class TimedUNet(nn.Module):
     """A `UNet2DModel` called as this project calls a net; its own t counts from 0."""
 
-    self_condition = False
+    self_condition = has_maps = False
 
     def __init__(self, unet: nn.Module) -> None:
         super().__init__()
         self.unet = unet
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
-        """x: (B, C, H, W); t: (B,), 0 … T, may be fractional; condition is passed over. Returns (B, C, H, W)."""
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x: (B, C, H, W); t: (B,), 0 … T, may be fractional. Returns (B, C, H, W)."""
         return self.unet(x, (t - 1).clamp(min=0), return_dict=False)[0]
 
 
@@ -71,15 +71,18 @@ class Pretrained(nn.Module):
         self.space, self.picture_size = Pixels(self.channels), self.size
         self.schedule, self.prediction_kind = schedule, prediction
         self.vocabulary, self.styles, self.conditional = Vocabulary(()), [], False
+        self.conditions, self.reads_order, self.guidance, self.steps = (), False, None, None
         self.model = TimedUNet(unet)
 
-    def parse(self, prompt: str = "", style: str | None = None) -> tuple[Condition, tuple[str, ...]]:
+    def parse(
+        self, prompt: str = "", style: str | None = None, lines: Tensor | None = None
+    ) -> tuple[Condition, tuple[str, ...]]:
         """Nothing can be asked of it, whatever the prompt: (no condition, no unknown words)."""
         return Condition(), ()
 
-    def encode(self, conditions) -> None:
-        """None, as of any unconditional net."""
-        return None
+    def encode(self, conditions) -> tuple[()]:
+        """Nothing, as of any unconditional net."""
+        return ()
 
 
 # ---------------------------------------------------------------------------------------------- what a folder says

@@ -191,7 +191,7 @@ def captured(model: nn.Module, example: Inputs, rows: int = 32) -> Runtime:
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         output = run()
 
-    def forward(*inputs: Tensor) -> Tensor:
+    def forward(*inputs: Tensor, weights: nn.Module = last) -> Tensor:  # the graph reads them as long as it lives
         parts = []
         for start in range(0, len(inputs[0]), rows):
             given = [tensor[start : start + rows] for tensor in inputs]

@@ -6,6 +6,10 @@ upsampling, skip connections and optional self-conditioning (Chen et al. 2022, a
 
 Two things are added. A patch size: the stem folds patch × patch pixels into channels and the head unfolds them, so
 that the costly convolutions run on a grid patch² times smaller. And a sketch: see `Sketch`.
+
+A net can be told three kinds of thing: a vector (style, the prompt as a whole), added to the time's; the words of a
+prompt, which every position looks at (`CrossAttention`: Rombach et al. 2022, arXiv:2112.10752, §3.3); and a map of
+lines, laid beside x through a convolution that starts at zero (Zhang et al. 2023, arXiv:2302.05543).
 """
 
 from __future__ import annotations
@@ -77,6 +81,41 @@ class Attention(nn.Module):
         return x + self.to_out(out)
 
 
+class CrossAttention(nn.Module):
+    """Every position of the grid attends to the words of a prompt, in several heads; the input is added at the end."""
+
+    def __init__(self, dim: int, words_dim: int, head_dim: int = 32, groups: int = 8) -> None:
+        super().__init__()
+        if dim % head_dim:
+            raise ValueError(f"head_dim {head_dim} does not divide the {dim} channels")
+        self.head_dim = head_dim
+        self.norm = nn.GroupNorm(groups, dim)
+        self.to_q = nn.Conv2d(dim, dim, 1, bias=False)
+        self.to_kv = nn.Linear(words_dim, 2 * dim, bias=False)
+        self.to_out = nn.Conv2d(dim, dim, 1)
+        nn.init.zeros_(self.to_out.weight)
+        nn.init.zeros_(self.to_out.bias)
+
+    def forward(self, x: Tensor, words: Tensor, present: Tensor, maps: list[Tensor] | None = None) -> Tensor:
+        """x: (B, C, H, W); words: (B, L, words_dim); present: (B, L), 1 for a word and 0 for what only fills the row.
+
+        maps: a list that gets the weights, (B, L, H, W), the mean of the heads: which word each position looks at.
+        """
+        q = rearrange(self.to_q(self.norm(x)), "b (h d) y x -> b h (y x) d", d=self.head_dim)  # (B, heads, H·W, d)
+        k, v = rearrange(self.to_kv(words), "b l (two h d) -> two b h l d", two=2, d=self.head_dim)  # (B, heads, L, d)
+        seen = (present > 0.5)[:, None, None]  # (B, 1, 1, L)
+        if maps is not None or (self.training and x.device.type == "cpu"):
+            scores = (q @ k.transpose(-1, -2) * self.head_dim**-0.5).masked_fill(~seen, -math.inf)
+            weights = scores.softmax(dim=-1)  # (B, heads, H·W, L)
+            out = weights @ v
+            if maps is not None:
+                maps.append(rearrange(weights.mean(dim=1), "b (y x) l -> b l y x", y=x.shape[2]))
+        else:
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        out = rearrange(out, "b h (y x) d -> b (h d) y x", y=x.shape[2])
+        return x + self.to_out(out)
+
+
 class Downsample(nn.Module):
     """Space to depth: each 2 × 2 square becomes four times the channels, then a 1 × 1 convolution mixes them."""
 
@@ -136,6 +175,22 @@ class Sketch(nn.Sequential):
         return F.adaptive_avg_pool2d(x0, cls.SIDE)
 
 
+class Lines(nn.Sequential):
+    """A map of lines as the stem sees it: (B, 1, fold·H, fold·W) in [0, 1] → (B, dim, H, W).
+
+    It adds nothing at first, and nothing ever where the map is blank: it has no biases, so no lines is not a drawing.
+    """
+
+    def __init__(self, fold: int, dim: int) -> None:
+        super().__init__(
+            nn.PixelUnshuffle(fold),
+            nn.Conv2d(fold**2, dim, 3, padding=1, bias=False),
+            nn.SiLU(),
+            nn.Conv2d(dim, dim, 3, padding=1, bias=False),
+        )
+        nn.init.zeros_(self[-1].weight)
+
+
 class UNet(nn.Module):
     """What is predicted (ε, x0 or v) is decided by the training, not by the net: in and out have one shape.
 
@@ -149,6 +204,9 @@ class UNet(nn.Module):
         condition_dim: width of the condition vector, 0 for an unconditional net.
         self_condition: the estimate of x0 from the step before is an input too, stacked on x's channels.
         sketch: width of the MLP that sketches the picture from the condition, shown to the stem; 0 for none.
+        words_dim: width of the vectors of a prompt's words, which the positions of the grid look at; 0 for none.
+        cross: for each resolution, whether its blocks are followed by cross-attention to the words.
+        lines: pixels of a map of lines per side of one grid position; 0 for a net that takes none.
         T: number of diffusion steps the time is counted in; the embedding sees 1000·t/T.
     """
 
@@ -163,12 +221,19 @@ class UNet(nn.Module):
         condition_dim: int = 0,
         self_condition: bool = False,
         sketch: int = 0,
+        words_dim: int = 0,
+        cross: Sequence[bool] = (),
+        lines: int = 0,
         head_dim: int = 32,
         T: int = 1000,
     ) -> None:
         super().__init__()
         if len(dims) != len(attention):
             raise ValueError(f"{len(dims)} resolutions, but attention is given for {len(attention)}")
+        cross = [bool(words_dim and look) for look in cross] or [False] * len(dims)
+        if len(dims) != len(cross):
+            raise ValueError(f"{len(dims)} resolutions, but cross-attention is given for {len(cross)}")
+        self.has_maps = any(cross)
         self.channels, self.patch, self.self_condition, self.T = channels, patch, self_condition, T
         self.multiple = patch * 2 ** (len(dims) - 1)  # sides of a picture must be divisible by this
         self.time_dim = dims[0]
@@ -184,33 +249,49 @@ class UNet(nn.Module):
             self.stem_sketch = nn.Conv2d(channels, dims[0], 3, padding=1, bias=False)
             nn.init.zeros_(self.stem_sketch.weight)
 
-        def stage(dim_in: int, dim_out: int, attend: bool) -> nn.ModuleList:
-            return nn.ModuleList(
-                [ResnetBlock(dim_in, dim_out, emb_dim), Attention(dim_out, head_dim) if attend else nn.Identity()]
-            )
+        self.lines = Lines(lines, dims[0]) if lines else None
+
+        def stage(dim_in: int, dim_out: int, level: int) -> nn.ModuleList:
+            attend = Attention(dim_out, head_dim) if attention[level] else nn.Identity()
+            look = [CrossAttention(dim_out, words_dim, head_dim)] if cross[level] else []
+            return nn.ModuleList([ResnetBlock(dim_in, dim_out, emb_dim), attend, *look])
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, dim in enumerate(dims):
-            stages = nn.ModuleList(stage(dim, dim, attention[level]) for _ in range(blocks))
+            stages = nn.ModuleList(stage(dim, dim, level) for _ in range(blocks))
             last = level == len(dims) - 1
             self.down.append(nn.ModuleList([stages, nn.Identity() if last else Downsample(dim, dims[level + 1])]))
         self.middle1 = ResnetBlock(dims[-1], dims[-1], emb_dim)
         self.middle_attention = Attention(dims[-1], head_dim)
+        self.middle_cross = CrossAttention(dims[-1], words_dim, head_dim) if cross[-1] else None
         self.middle2 = ResnetBlock(dims[-1], dims[-1], emb_dim)
         for level in reversed(range(len(dims))):
             dim = dims[level]
             # Every block of the way up also sees what its twin on the way down had made.
-            stages = nn.ModuleList(stage(2 * dim, dim, attention[level]) for _ in range(blocks))
+            stages = nn.ModuleList(stage(2 * dim, dim, level) for _ in range(blocks))
             self.up.append(nn.ModuleList([stages, nn.Identity() if level == 0 else Upsample(dim, dims[level - 1])]))
         self.norm_out = nn.GroupNorm(8, dims[0])
         self.head = nn.Conv2d(dims[0], folded, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor | None = None, sketch: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        condition: Tensor | None = None,
+        words: Tensor | None = None,
+        present: Tensor | None = None,
+        lines: Tensor | None = None,
+        *,
+        sketch: Tensor | None = None,
+        maps: list[Tensor] | None = None,
+    ) -> Tensor:
         """x: (B, C, H, W) in about [−1, 1], with self_condition (B, 2C, H, W), the second half zeros where there is no
-        estimate yet; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None; sketch: (B, C, 16, 16),
-        if it has been drawn from the condition already. Returns (B, C, H, W).
+        estimate yet; t: (B,), 0 … T, may be fractional; condition: (B, condition_dim) or None; words: (B, L, words_dim)
+        with present: (B, L), 1 for a word and 0 for what fills the row; lines: (B, 1, S, S), S as many pixels as the
+        net was built for, or None; sketch: (B, C, 16, 16), if it has been drawn from the condition already. maps: a
+        list that gets the weights of every cross-attention, see `CrossAttention`. Returns (B, C, H, W).
 
         Raises:
             ValueError: height or width is not divisible by `self.multiple`.
@@ -229,17 +310,29 @@ class UNet(nn.Module):
         if self.sketch is not None and condition is not None:
             sketch = self.sketch(condition) if sketch is None else sketch
             x = x + self.stem_sketch(F.adaptive_avg_pool2d(sketch, x.shape[-2:]))
+        if self.lines is not None and lines is not None:
+            x = x + self.lines(lines)
+
+        def through(stage: nn.ModuleList, x: Tensor) -> Tensor:
+            block, attend, *look = stage
+            x = attend(block(x, emb))
+            for cross in look:
+                x = cross(x, words, present, maps)
+            return x
 
         skips = []
         for stages, shrink in self.down:
-            for block, attend in stages:
-                x = attend(block(x, emb))
+            for stage in stages:
+                x = through(stage, x)
                 skips.append(x)
             x = shrink(x)
-        x = self.middle2(self.middle_attention(self.middle1(x, emb)), emb)
+        x = self.middle_attention(self.middle1(x, emb))
+        if self.middle_cross is not None:
+            x = self.middle_cross(x, words, present, maps)
+        x = self.middle2(x, emb)
         for stages, grow in self.up:
-            for block, attend in stages:
-                x = attend(block(torch.cat([x, skips.pop()], dim=1), emb))
+            for stage in stages:
+                x = through(stage, torch.cat([x, skips.pop()], dim=1))
             x = grow(x)
 
         x = self.head(F.silu(self.norm_out(x)))

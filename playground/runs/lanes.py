@@ -145,6 +145,8 @@ def lane_for(
     used["style"] = condition.style or ""
     if not engine.checkpoint.conditional:
         used |= {"prompt": "", "guidance_scale": 1.0}
+    elif engine.checkpoint.guidance is not None and used["guidance_scale"] != 0:
+        used["guidance_scale"] = engine.checkpoint.guidance
     own = engine.checkpoint.schedule
     if values.get("schedule") is None and own.name in SCHEDULES:
         used["schedule"] = own.name

@@ -13,20 +13,26 @@ from tqdm import tqdm
 from playground.models.autoencoder import Autoencoder
 from playground.training.data import PictureSet
 
+LOOK = 25  # steps after which the loss is looked at
+
 
 def fit(pictures: PictureSet, args: argparse.Namespace, device: torch.device) -> Autoencoder:
     """An autoencoder trained on these for so many images or minutes. Every draw is a function of the seed."""
     torch.manual_seed(args.seed)
     net = Autoencoder(args.dims, args.blocks).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.99), fused=True)
-    draw, began, seen = torch.Generator().manual_seed(args.seed), time.monotonic(), 0
+    draw, began, seen = torch.Generator(device).manual_seed(args.seed), time.monotonic(), 0
+    pixels, weights = pictures.pixels.to(device), pictures.weights.to(device)
+    forward = torch.compile(net) if args.compile else net
     with tqdm(total=args.images, unit="img", unit_scale=True) as bar:
         while (progress := max(seen / args.images, (time.monotonic() - began) / 60 / args.minutes)) < 1:
-            x = pictures.x0(torch.multinomial(pictures.weights, args.batch, replacement=True, generator=draw))
-            x = x.to(device, memory_format=torch.channels_last)
+            step = seen // args.batch
+            x = pixels[torch.multinomial(weights, args.batch, replacement=True, generator=draw)].float() / 127.5 - 1
+            x = x.contiguous(memory_format=torch.channels_last)
             side = x.shape[-1] // net.factor
-            noise = args.noise * torch.randn(len(x), net.channels, side, side, generator=draw)
-            loss = F.l1_loss(net(x, noise.to(device)), x)
+            noise = args.noise * torch.randn(len(x), net.channels, side, side, generator=draw, device=device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = F.l1_loss(forward(x, noise).float(), x)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -35,5 +41,6 @@ def fit(pictures: PictureSet, args: argparse.Namespace, device: torch.device) ->
             optimiser.step()
             seen += args.batch
             bar.update(args.batch)
-            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+            if step % LOOK == 0:  # a GPU has to be waited for
+                bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
     return net.eval()

@@ -30,18 +30,23 @@ from tqdm import tqdm
 
 from playground.errors import UserError, decoded
 from playground.images import open_picture, to_tensor
+from playground.images.lines import line_map
+from playground.models.devices import cores
 
 if TYPE_CHECKING:
     from playground.models.autoencoder import Autoencoder
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
+LINES = (0.35, 0.15)  # contrasts from which there is a line: few lines, many lines
 SKIN_TONE_WEIGHT = 0.3  # pictures that differ from another only in skin tone, or a third of a batch is hands
 
 
 @dataclass(frozen=True)
 class PictureSet:
     """Pictures in memory: `pixels` (N, 3, size, size) uint8, a caption, a style and a sampling weight for each; where
-    the data says so also all phrases that are true of it, and those that may or may not be."""
+    the data says so also all phrases that are true of it, and those that may or may not be; once asked for, its lines
+    (N, 2, S, S) uint8, see `with_lines`; and in `mirrored` the pixels of the mirrored pictures, where these are not
+    `pixels` mirrored."""
 
     pixels: Tensor
     texts: list[str]
@@ -49,6 +54,8 @@ class PictureSet:
     weights: Tensor
     words: list[tuple[str, ...]] = field(default_factory=list)
     unsure: list[tuple[str, ...]] = field(default_factory=list)
+    lines: Tensor | None = None
+    mirrored: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -61,6 +68,8 @@ class PictureSet:
             self.weights[indices],
             [self.words[i] for i in indices] if self.words else [],
             [self.unsure[i] for i in indices] if self.unsure else [],
+            None if self.lines is None else self.lines[indices],
+            None if self.mirrored is None else self.mirrored[indices],
         )
 
     def x0(self, indices: Tensor | slice = slice(None)) -> Tensor:
@@ -77,8 +86,9 @@ def read_pictures(source: Path | str, size: int) -> PictureSet:
     names, read = _open(Path(source))
     rows = _metadata(names, read)
     pixels = torch.empty(len(rows), 3, size, size, dtype=torch.uint8)
-    for i, row in enumerate(tqdm(rows, desc="reading pictures", unit="pictures", leave=False)):
-        pixels[i] = _picture(row["file_name"], read, size)
+    found = cores().map(lambda row: _picture(row["file_name"], read, size), rows)
+    for i, picture in enumerate(tqdm(found, "reading pictures", len(rows), unit="pictures", leave=False)):
+        pixels[i] = picture
     return PictureSet(
         pixels,
         [str(row.get("text") or "") for row in rows],
@@ -94,12 +104,25 @@ def _phrases(rows: Sequence[dict], key: str) -> list[tuple[str, ...]]:
     return found if any(found) else []
 
 
-def in_latents(pictures: PictureSet, autoencoder: Autoencoder) -> PictureSet:
-    """The same set as an autoencoder sees it: latents are small pictures, and kept in 8 bits like all others."""
+def with_lines(pictures: PictureSet, device: torch.device | str = "cpu") -> PictureSet:
+    """The same set with every picture's lines, from much contrast and from little: see `images.lines`."""
+    parts = tqdm(torch.arange(len(pictures)).split(512), desc="drawing lines", leave=False)
+    lines = [torch.cat([line_map(pictures.x0(rows).to(device), c) for c in LINES], dim=1) for rows in parts]
+    return replace(pictures, lines=torch.cat([part.to(torch.uint8).cpu() for part in lines]))
+
+
+def in_latents(pictures: PictureSet, autoencoder: Autoencoder, mirrored: bool = False) -> PictureSet:
+    """The same set as an autoencoder sees it: latents are small pictures, and kept in 8 bits like all others. Those of
+    a mirrored picture are not the picture's mirrored ones: they are made too, if the training is to mirror."""
     device = next(autoencoder.parameters()).device
-    parts = tqdm(torch.arange(len(pictures)).split(64), desc="encoding pictures", leave=False)
-    latents = [autoencoder.encode(pictures.x0(rows).to(device)).cpu() for rows in parts]
-    return replace(pictures, pixels=torch.cat([((x + 1) * 127.5).round().to(torch.uint8) for x in latents]))
+
+    def encoded(flip: bool) -> Tensor:
+        parts = tqdm(torch.arange(len(pictures)).split(64), desc="encoding pictures", leave=False)
+        found = (pictures.x0(rows) for rows in parts)
+        latents = (autoencoder.encode((x.flip(-1) if flip else x).to(device)).cpu() for x in found)
+        return torch.cat([((x + 1) * 127.5).round().to(torch.uint8) for x in latents])
+
+    return replace(pictures, pixels=encoded(False), mirrored=encoded(True) if mirrored else None)
 
 
 def held_out(pictures: PictureSet, count: int, seed: int = 0) -> tuple[PictureSet, PictureSet]:

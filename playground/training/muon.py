@@ -14,25 +14,27 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration, as publish
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """About U Vᵀ of a matrix U S Vᵀ (its singular values all near 1, between 0.7 and 1.2), by Newton–Schulz iteration.
+    """About U Vᵀ of a matrix U S Vᵀ (its singular values all near 1, between 0.7 and 1.2), by Newton–Schulz iteration;
+    of several of one shape, (N, …), at once.
 
     X ← (a + b XXᵀ + c (XXᵀ)²) X, five times. All of these factors are polynomials in the first XXᵀ, so they are
     multiplied with each other first, at the size of the short side, and with X once: for a 3 × 3 convolution that is
     less than half the work.
     """
     a, b, c = COEFFICIENTS
-    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = x / (x.norm() + 1e-7)
-    gram = x @ x.T
+    high = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if high else matrix
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    gram = x @ x.mT
     product = None
     for step in range(steps):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal().add_(a)
+        factor = b * gram + c * (gram @ gram)
+        factor.diagonal(dim1=-2, dim2=-1).add_(a)
         product = factor if product is None else factor @ product
         if step < steps - 1:
             gram = factor @ gram @ factor
     x = product @ x
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    return x.mT if high else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -49,18 +51,31 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            # One core each: these matrices are too small for several.
-            run = cores().map if weights and weights[0].device.type == "cpu" else map
-            for _ in run(lambda weight, group=group: self._update(weight, group), weights):
-                pass
+            if not weights:
+                continue
+            if weights[0].device.type == "cpu":
+                # One core each: these matrices are too small for several.
+                for _ in cores().map(lambda weight, group=group: self._update([weight], group), weights):
+                    pass
+            else:
+                # Those of one shape together: each alone is too small for a GPU.
+                shapes: dict[tuple, list[Tensor]] = {}
+                for weight in weights:
+                    shapes.setdefault((len(weight), weight.numel()), []).append(weight)
+                for alike in shapes.values():
+                    self._update(alike, group)
 
     @torch.no_grad()
-    def _update(self, weight: Tensor, group: dict) -> None:
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        mean = state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-        ahead = weight.grad.lerp(mean, group["momentum"]).flatten(1)  # Nesterov's
-        size = 0.2 * max(ahead.shape) ** 0.5
-        weight.mul_(1 - group["lr"] * group["weight_decay"])
-        weight.add_(orthogonal(ahead).view_as(weight), alpha=-group["lr"] * size)
+    def _update(self, weights: list[Tensor], group: dict) -> None:
+        """weights: as many rows and columns each."""
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        gradients, means = [weight.grad for weight in weights], [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(means, gradients, 1 - group["momentum"])
+        ahead = torch._foreach_lerp(gradients, means, group["momentum"])  # Nesterov's
+        ahead = torch.stack([each.flatten(1) for each in ahead])  # (N, rows, columns)
+        size = 0.2 * max(ahead.shape[1:]) ** 0.5
+        steps = [step.view_as(weight) for step, weight in zip(orthogonal(ahead), weights, strict=True)]
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(weights, steps, alpha=-group["lr"] * size)

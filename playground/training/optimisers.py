@@ -12,7 +12,8 @@ from playground.training.recipe import Recipe
 def optimisers(net: Checkpoint, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices within the net; AdamW for what touches the data or the words, and for vectors. Seen here:
     the loss after as many minutes was a tenth lower than with AdamW alone."""
-    parts = ("model.stem", "model.stem_sketch", "model.sketch", "model.head", "conditioner.word", "conditioner.style")
+    parts = ("model.stem", "model.stem_sketch", "model.sketch", "model.lines.1", "model.head")
+    parts += ("conditioner.word", "conditioner.place", "conditioner.style")
     outer = tuple(f"{part}." for part in parts)
     matrices, others = [], []
     for name, weight in net.named_parameters():

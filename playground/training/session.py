@@ -14,7 +14,10 @@ from tqdm import tqdm
 from playground.errors import UserError
 from playground.images import to_png
 from playground.training.cards import write_card
+from playground.training.history import History
 from playground.training.trainer import Trainer
+
+LOOK = 25  # steps after which the loss is looked at on a GPU
 
 
 def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, data: str) -> None:
@@ -24,6 +27,7 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
     if state.exists():
         trainer.resume(state)
         print(f"going on from step {trainer.step}, {trainer.images} images")
+    history = History(runs)
     saved, looked = time.monotonic(), time.monotonic()
     bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
 
@@ -36,17 +40,22 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
             log.write(json.dumps(line) + "\n")
         (runs / f"samples-{trainer.step:07d}.png").write_bytes(to_png(trainer.sample_grid()))
         trainer.mean.save(out, write_card(trainer, out.name, data, trainer.loss, errors, final))
+        history.write(out, trainer)
         bar.write(json.dumps(line))
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
+            if history.due(progress):
+                history.add(trainer, progress)
             start = time.monotonic()
-            loss = trainer.train_step(progress)
-            trainer.loss = loss if math.isnan(trainer.loss) else trainer.loss + 0.01 * (loss - trainer.loss)
+            trainer.train_step(progress)
+            look_at_loss = trainer.step % LOOK == 0 or trainer.device.type == "cpu"
+            loss = trainer.loss if look_at_loss else 0.0  # a GPU has to be waited for
             trainer.seconds += time.monotonic() - start
             bar.update(trainer.recipe.batch)
-            bar.set_postfix(loss=f"{trainer.loss:.4f}", refresh=False)
+            if look_at_loss:
+                bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             if not math.isfinite(loss):
                 raise UserError("The loss is no longer a number at step {step}; try a smaller --lr.", step=trainer.step)
             if time.monotonic() - saved > 120:
@@ -59,6 +68,8 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
         trainer.save(state)
         sys.exit(f"\nstopped at step {trainer.step}; the same command goes on from here")
     trainer.save(state)
+    if history.due(1.0):
+        history.add(trainer, 1.0)
     look(final=True)
     bar.close()
     print(f"{out}: {trainer.images} images in {trainer.seconds / 60:.0f} minutes")

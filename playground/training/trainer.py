@@ -10,8 +10,9 @@ import copy
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -22,18 +23,37 @@ from torch import Tensor, nn
 
 from playground.checkpoints import Checkpoint
 from playground.errors import UserError
+from playground.images.lines import by_hand
 from playground.models.autoencoder import Autoencoder
-from playground.models.conditioning import Condition, Vocabulary
+from playground.models.conditioning import Vocabulary
 from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.models.devices import bf16, cores, threads
 from playground.models.unet import Sketch
-from playground.predictions import Prediction, q_sample
+from playground.predictions import Prediction
 from playground.samplers import ddim, run
-from playground.schedules import Level, spaced
+from playground.schedules import spaced
+from playground.training.captions import Captions, closed_up
 from playground.training.data import PictureSet, held_out
 from playground.training.optimisers import optimisers
 from playground.training.quality import denoising_error
 from playground.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the net is told of the pictures of a batch, as `Checkpoint.embed` takes it: word numbers (B, W), style
+    numbers (B,) and lines (B, 1, S, S) uint8 or None."""
+
+    words: Tensor
+    styles: Tensor
+    lines: Tensor | None = None
+
+    def __getitem__(self, own: slice) -> Told:
+        return Told(self.words[own], self.styles[own], None if self.lines is None else self.lines[own])
+
+    def with_more(self, more: Told) -> Told:
+        lines = None if self.lines is None else torch.cat([self.lines, more.lines])
+        return Told(torch.cat([self.words, more.words]), torch.cat([self.styles, more.styles]), lines)
 
 
 class Trainer:
@@ -53,12 +73,17 @@ class Trainer:
         self.recipe, self.device = recipe, device
         self.training, self.held_out = held_out(pictures, recipe.held_out, seed=recipe.seed)
         torch.manual_seed(recipe.seed)
-        words = Vocabulary.of(pictures.texts).words
+        words = Vocabulary.of([*pictures.texts, *chain.from_iterable(pictures.words)]).words
         styles = sorted(set(pictures.styles) - {""})
         unet = {"dims": list(recipe.dims), "attention": [bool(a) for a in recipe.attention]}
         unet |= {key: getattr(recipe, key) for key in ("blocks", "patch", "self_condition", "sketch")}
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
         settings |= dict(words=list(words), styles=styles, unet=unet)
+        if recipe.text == "transformer":
+            settings["text"] = {"length": 23, "depth": 2, "heads": 6}
+            unet["cross"] = [bool(c) for c in recipe.cross]
+        if pictures.lines is not None:
+            unet["lines"] = pictures.lines.shape[-1] // (recipe.size // recipe.patch)
         settings |= {"split": {"held_out": recipe.held_out, "seed": recipe.seed}}
         self.net = Checkpoint(**settings).to(device, memory_format=torch.channels_last).train()
         if start is not None:
@@ -79,8 +104,23 @@ class Trainer:
             self.twins.append(twin)
         self.forwards = [torch.compile(twin.model) if compile else twin.model for twin in self.twins]
         self.autocast = bf16(device.type)
-        self.words = [self.net.parse(text)[0].words for text in self.training.texts]
-        self.step, self.seconds, self.loss = 0, 0.0, math.nan  # the loss: a running mean
+        # What is drawn from lies on the device, so that it never waits for the processor.
+        self.pixels, self.weights = self.training.pixels.to(device), self.training.weights.to(device)
+        self.lines = None if self.training.lines is None else self.training.lines.to(device)
+        self.mirrored = None if self.training.mirrored is None else self.training.mirrored.to(device)
+        self.styles = torch.tensor([1 + styles.index(style) if style else 0 for style in self.training.styles])
+        self.styles = self.styles.to(device)
+        length = self.net.conditioner.length if self.net.reads_order else None
+        self.captions = Captions(self.training.texts, self.training.words, self.numbers, length, device)
+        self.alpha_bar = self.net.schedule.alpha_bar.float().to(device)
+        self.step, self.seconds = 0, 0.0
+        self.running = torch.tensor(math.nan, device=device)  # mean of the loss
+
+    def numbers(self, text: str) -> list[int]:
+        """The numbers of a text's words in the model's vocabulary."""
+        known, _ = self.net.vocabulary.parse(text)
+        known = known if self.net.reads_order else dict.fromkeys(known)
+        return [self.net.vocabulary.index[word] for word in known]
 
     def begin_with(self, start: Checkpoint) -> None:
         """Takes over its weights. A net from before there were sketches gets one, a narrower sketch gets more units;
@@ -98,6 +138,11 @@ class Trainer:
             raise UserError("“{name}” is another net, or knows other words.", name=start.name) from error
 
     @property
+    def loss(self) -> float:
+        """The running mean of the loss; nan before the first step. Waits for the device."""
+        return self.running.item()
+
+    @property
     def images(self) -> int:
         return self.step * self.recipe.batch
 
@@ -107,57 +152,73 @@ class Trainer:
         falling = max(0.0, (progress - (1 - self.recipe.cooldown)) / self.recipe.cooldown)
         return self.recipe.lr * rising * 0.5 * (1 + math.cos(math.pi * min(1.0, falling)))
 
-    def batch(self) -> tuple[Tensor, Tensor, Tensor, list[Condition]]:
-        """(x0, ε, t, conditions) of this step: a function of the seed and the step alone."""
-        r = self.recipe
-        draw = torch.Generator().manual_seed(r.seed * 1_000_000_007 + self.step)
-        x0, conditions = self.pictures(r.batch, draw)
-        eps = torch.randn(x0.shape, generator=draw)
-        t = torch.randint(1, r.T + 1, (r.batch,), generator=draw)
-        return x0, eps, t, conditions
+    def draws(self, kind: int = 0) -> torch.Generator:
+        """Random draws on the device for this step: a function of the seed, the step and what they are for."""
+        seed = self.recipe.seed * 1_000_000_007 + kind * 100_000_000 + self.step
+        return torch.Generator(self.device).manual_seed(seed)
 
-    def captions(self) -> tuple[Tensor, list[Condition]]:
-        """(x0, conditions) for the sketch alone: also a function of the seed and the step. Empty without a sketch."""
+    def batch(self) -> tuple[Tensor, Tensor, Tensor, Told]:
+        """(x0, ε, t, what is told) of this step: a function of the seed and the step alone."""
+        r, draw = self.recipe, self.draws()
+        x0, told = self.pictures(r.batch, draw)
+        eps = torch.randn(x0.shape, generator=draw, device=self.device)
+        t = torch.randint(1, r.T + 1, (r.batch,), generator=draw, device=self.device)
+        return x0, eps, t, told
+
+    def sketched(self) -> tuple[Tensor, Told] | None:
+        """(x0, what is told) for the sketch alone: also a function of the seed and the step. None without a sketch."""
         if self.net.model.sketch is None or not self.recipe.sketch_batch:
-            return self.training.x0([]), []
-        draw = torch.Generator().manual_seed(self.recipe.seed * 1_000_000_007 + 500_000_000 + self.step)
-        return self.pictures(self.recipe.sketch_batch, draw)
+            return None
+        return self.pictures(self.recipe.sketch_batch, self.draws(5))
 
     def masks(self) -> Tensor | None:
         """What dropout leaves of the sketch's hidden units: (batch + sketch_batch, 2, width), None for all of them."""
         r = self.recipe
         if self.net.model.sketch is None or not r.sketch_dropout:
             return None
-        draw = torch.Generator().manual_seed(r.seed * 1_000_000_007 + 700_000_000 + self.step)
-        kept = torch.rand(r.batch + r.sketch_batch, 2, r.sketch, generator=draw) >= r.sketch_dropout
-        return kept / (1 - r.sketch_dropout)
+        shape = (r.batch + r.sketch_batch, 2, r.sketch)
+        return (torch.rand(shape, generator=self.draws(7), device=self.device) >= r.sketch_dropout) / (
+            1 - r.sketch_dropout
+        )
 
-    def pictures(self, count: int, draw: torch.Generator) -> tuple[Tensor, list[Condition]]:
-        """(x0, conditions) of some training pictures drawn at random, words and styles left out as the recipe says."""
+    def pictures(self, count: int, draw: torch.Generator) -> tuple[Tensor, Told]:
+        """(x0, what is told) of some training pictures drawn at random, parts left out as the recipe says."""
         r = self.recipe
-        rows = torch.multinomial(self.training.weights, count, replacement=True, generator=draw)
-        x0 = self.training.x0(rows)  # (B, 3, H, W)
-        mirrored = torch.rand(count, 1, 1, 1, generator=draw) < r.flip
-        x0 = torch.where(mirrored, x0.flip(-1), x0)
-        keep_prompt = torch.rand(count, generator=draw) >= r.drop_prompt
-        keep_style = torch.rand(count, generator=draw) >= r.drop_style
-        conditions = []
-        for k, row in enumerate(rows.tolist()):
-            words = self.words[row] if keep_prompt[k] else ()
-            kept = torch.rand(len(words), generator=draw) >= r.drop_words
-            words = tuple(word for word, stays in zip(words, kept, strict=True) if stays)
-            conditions.append(Condition(words, (self.training.styles[row] or None) if keep_style[k] else None))
-        return x0, conditions
 
-    def train_step(self, progress: float) -> float:
-        """One gradient step; returns the loss."""
-        batch, captions, masks = self.batch(), self.captions(), self.masks()
+        def chance(share: float, *shape: int) -> Tensor:
+            return torch.rand(count, *shape, generator=draw, device=self.device) < share
+
+        rows = torch.multinomial(self.weights, count, replacement=True, generator=draw)
+        mirrored, pixels = chance(r.flip, 1, 1, 1), self.pixels[rows]
+        other = pixels.flip(-1) if self.mirrored is None else self.mirrored[rows]
+        x0 = torch.where(mirrored, other, pixels).float() / 127.5 - 1  # (B, 3, H, W)
+        words, styles = self.captions.draw(rows, draw, r.as_given), self.styles[rows]
+        if not self.training.words:
+            words = closed_up(words.masked_fill(chance(r.drop_words, words.shape[1]), 0))
+        nothing = chance(r.drop_all)
+        words = words.masked_fill((nothing | chance(r.drop_prompt))[:, None], 0)
+        styles = styles.masked_fill(nothing | chance(r.drop_style), 0)
+        lines = None
+        if self.lines is not None:
+            shown = chance(r.lines / (1 - r.drop_all)) & ~nothing
+            lines = self.lines[rows]
+            lines = by_hand(torch.where(mirrored, lines.flip(-1), lines), draw) * shown[:, None, None, None]
+        return x0, Told(words, styles, lines)
+
+    def train_step(self, progress: float) -> Tensor:
+        """One gradient step; returns the loss, on the device."""
+        batch, sketched, masks = self.batch(), self.sketched(), self.masks()
         twins = range(len(self.twins))
         run = cores().map if len(twins) > 1 else map
-        loss = sum(run(lambda twin: self.backward(twin, batch, captions, masks), twins))
+        loss = sum(run(lambda twin: self.backward(twin, batch, sketched, masks), twins))
         for twin in self.twins[1:]:
             gradients = [(p.grad, q.grad) for p, q in zip(self.net.parameters(), twin.parameters(), strict=True)]
             torch._foreach_add_(*zip(*gradients, strict=True))
+        self.apply_gradients(progress, loss)
+        return loss
+
+    def apply_gradients(self, progress: float, loss: Tensor) -> None:
+        """The optimisers' step, that of the running means of weights and loss, and the count of steps."""
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -167,46 +228,56 @@ class Trainer:
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(self.means, list(self.net.parameters()), 1 - decay)
+        self.running = torch.lerp(self.running, loss, 0.01) if self.step else loss
         self.step += 1
-        return loss
 
-    def backward(self, twin: int, batch: tuple, captions: tuple, masks: Tensor | None) -> float:
+    def backward(self, twin: int, batch: tuple, sketched: tuple | None, masks: Tensor | None) -> Tensor:
         """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
         net, forward, recipe = self.twins[twin], self.forwards[twin], self.recipe
         own = slice(twin, None, len(self.twins))
-        x0, eps, t, conditions = (part[own] for part in batch)
-        pictures, texts = (part[own] for part in captions)
+        x0, eps, t, told = (part[own] for part in batch)
         count = len(x0)
-        levels = [net.schedule.level(step) for step in t.tolist()]
-        x0, eps, t = x0.to(self.device), eps.to(self.device), t.float().to(self.device)
-        x = q_sample(x0, levels, eps).contiguous(memory_format=torch.channels_last)
-        target = getattr(Prediction(x0, eps, levels), recipe.prediction)
+        x, target = self.question(x0, eps, t)
+        x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            condition, sketches = net.encode([*conditions, *texts]), None
+            texts = None
+            if sketched is not None:
+                pictures, texts = (part[own] for part in sketched)
+                told = told.with_more(texts)
+            inputs, sketches = net.embed(told.words, told.styles, told.lines) if net.conditional else (), None
             if net.model.sketch is not None:
                 if masks is not None:
-                    masks = torch.cat([masks[: recipe.batch][own], masks[recipe.batch :][own]]).to(self.device)
-                sketches = net.model.sketch(condition, masks)
+                    masks = torch.cat([masks[: recipe.batch][own], masks[recipe.batch :][own]])
+                sketches = net.model.sketch(inputs[0], masks)
 
             def predict(x: Tensor) -> Tensor:
-                drawn = (None if part is None else part[:count] for part in (condition, sketches))
-                return forward(x, t, *drawn).float()
+                sketch = {} if sketches is None else {"sketch": sketches[:count]}
+                return forward(x, t.float(), *(part[:count] for part in inputs), **sketch).float()
 
             if recipe.self_condition and self.step % 2:
-                x = torch.cat([x, self.estimate_x0(predict, x, levels)], dim=1)
-            error = F.mse_loss if recipe.loss == "mse" else F.l1_loss
+                x = torch.cat([x, self.estimate_x0(predict, x, t)], dim=1)
+            error = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss}[recipe.loss]
             loss = error(predict(x), target) * (count / recipe.batch)
             objective = loss
-            if texts:
-                truth = Sketch.of(pictures.to(self.device))
-                objective = loss + F.mse_loss(sketches[count:].float(), truth) * (len(texts) / recipe.sketch_batch)
+            if texts is not None:
+                truth = Sketch.of(pictures)
+                share = len(pictures) / recipe.sketch_batch
+                objective = loss + F.mse_loss(sketches[count:].float(), truth) * share
         net.zero_grad(set_to_none=True)
         objective.backward()
-        return loss.item()
+        return loss.detach()
+
+    def question(self, x0: Tensor, eps: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(x, what the net should say of it): the pictures noised to t (B,), and what the recipe predicts."""
+        alpha_bar = self.alpha_bar[t][:, None, None, None]
+        signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        target = {"eps": eps, "x0": x0, "v": signal * eps - noise * x0}[self.recipe.prediction]
+        return signal * x0 + noise * eps, target
 
     @torch.no_grad()
-    def estimate_x0(self, predict: Callable[[Tensor], Tensor], x: Tensor, levels: Sequence[Level]) -> Tensor:
+    def estimate_x0(self, predict: Callable[[Tensor], Tensor], x: Tensor, t: Tensor) -> Tensor:
         """The net's first guess, given back to it as input: Chen et al. 2022, algorithm 1."""
+        levels = [self.net.schedule.level(step) for step in t.tolist()]
         return Prediction.from_output(self.recipe.prediction, predict(x), x, levels).x0.clamp(-1, 1)
 
     def save(self, path: Path) -> None:
@@ -242,16 +313,15 @@ class Trainer:
                     value = torch.empty_like(weights[name]).copy_(value)
                 owner = next(o for o in self.optimisers if any(w is weights[name] for w in o.param_groups[0]["params"]))
                 owner.state[weights[name]][kind] = value
-        self.step, self.seconds, self.loss = about["step"], about["seconds"], about.get("loss", math.nan)
+        self.step, self.seconds = about["step"], about["seconds"]
+        self.running = torch.tensor(about["loss"], device=self.device)
 
-    def errors(self) -> dict[float, float]:
-        """Denoising error on the held-out pictures; see quality.denoising_error."""
-        conditions = [
-            self.mean.parse(text, style or None)[0]
-            for text, style in zip(self.held_out.texts, self.held_out.styles, strict=True)
-        ]
+    def errors(self, most: int | None = None) -> dict[float, float]:
+        """Denoising error on the held-out pictures, or on the first so many; see quality.denoising_error."""
+        asked = list(zip(self.held_out.texts, self.held_out.styles, strict=True))[:most]
+        conditions = [self.mean.parse(text, style or None)[0] for text, style in asked]
         denoise = UNetDenoiser(self.mean)
-        return denoising_error(denoise, self.held_out.x0(), conditions) if len(self.held_out) else {}
+        return denoising_error(denoise, self.held_out.x0()[:most], conditions) if asked else {}
 
     def sample_grid(self, rows: int = 8, steps: int = 20, scale: float = 2.0) -> Tensor:
         """(1, 3, rows·S, columns·S): held-out captions down, styles across, one noise for all."""
