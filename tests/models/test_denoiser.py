@@ -50,7 +50,7 @@ def test_is_the_network_with_every_row_at_its_own_level_and_condition(checkpoint
     assert seen.x0.dtype == torch.float64 and not seen.x0.requires_grad and not seen.x0.is_inference()
     for k, (level, condition) in enumerate(zip(levels, conditions, strict=True)):
         with torch.no_grad():
-            v = checkpoint.model(x[k : k + 1].float(), torch.tensor([level.t]), checkpoint.encode([condition]))
+            v = checkpoint.model(x[k : k + 1].float(), torch.tensor([level.t]), *checkpoint.encode([condition]))
         x0 = level.signal_rate * x[k] - level.noise_rate * v[0].double()  # Salimans & Ho 2022
         eps = level.noise_rate * x[k] + level.signal_rate * v[0].double()
         torch.testing.assert_close(seen.x0[k], x0, rtol=0, atol=1e-5)

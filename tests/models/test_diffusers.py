@@ -143,7 +143,7 @@ def test_it_offers_what_a_checkpoint_offers(folder):
     (folder / "README.md").write_text("# a card")
     checkpoint = load(folder)
     assert (checkpoint.size, checkpoint.channels, checkpoint.T, checkpoint.card) == (16, 3, 1000, "# a card")
-    assert checkpoint.parse("cat face", "noto") == (Condition(), ()) and checkpoint.encode([Condition()]) is None
+    assert checkpoint.parse("cat face", "noto") == (Condition(), ()) and checkpoint.encode([Condition()]) == ()
     assert (checkpoint.conditional, checkpoint.styles, len(checkpoint.vocabulary)) == (False, [], 0)
     assert not checkpoint.training and not checkpoint.model.self_condition
 

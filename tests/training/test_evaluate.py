@@ -41,7 +41,12 @@ class Exact:
     def __init__(self, denoise=None, known=None, size=16):
         self.inner, self.known = denoise, known
         self.checkpoint = SimpleNamespace(
-            schedule=COSINE, size=size, channels=3, space=Pixels(), model=SimpleNamespace(self_condition=False)
+            schedule=COSINE,
+            size=size,
+            channels=3,
+            space=Pixels(),
+            guidance=None,
+            model=SimpleNamespace(self_condition=False),
         )
 
     def __call__(self, x, levels, conditions=None):
@@ -288,9 +293,7 @@ def test_the_errors_stand_on_a_card_once():
 
 
 def test_the_history_stands_on_the_card():
-    points = [
-        {"images": 64 * k, "loss": None if k == 0 else 1 / k, "errors": {"0": 0.1, "-2": 0.2}} for k in range(21)
-    ]
+    points = [{"images": 64 * k, "loss": None if k == 0 else 1 / k, "errors": {"0": 0.1, "-2": 0.2}} for k in range(21)]
     pictures = [{"prompt": "red hair", "style": "a", "seed": 0}, {"prompt": "", "style": None, "seed": 1}]
     samples = {"file": "history.webp", "side": 64, "pictures": pictures}
     card = with_history("# one\n\nText.\n", {"points": points, "samples": samples})

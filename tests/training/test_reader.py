@@ -149,6 +149,7 @@ class Painter:
             schedule=SCHEDULES["cosine"].make(1000), size=16, picture_size=16, channels=3, space=Pixels(), T=1000,
             model=SimpleNamespace(self_condition=False), styles=list(STYLES), conditional=True, name="painter",
             vocabulary=Vocabulary(["hair", "clothes", "glasses", *COLOURS]), parse=self.parse, steps=None,
+            guidance=None,
         )  # fmt: skip
 
     def parse(self, prompt, style=None):
