@@ -88,7 +88,7 @@ def test_what_a_network_sees_is_its_own_answer_at_the_level_in_hand(tiny_checkpo
     t = checkpoint.schedule.level_at(level.log_snr).t
     assert abs(t - 200) > 5
     with torch.no_grad():
-        output = checkpoint.model(x.float(), torch.tensor([t]), checkpoint.encode([checkpoint.parse("")[0]]))
+        output = checkpoint.model(x.float(), torch.tensor([t]), *checkpoint.encode([checkpoint.parse("")[0]]))
     x0_hat = Prediction.from_output(checkpoint.prediction_kind, output.double(), x, level).x0.clamp(-1, 1)
     assert torch.allclose(views["x0_hat"], x0_hat[0], atol=2e-2)  # the engine may compute in half precision
     assert views["x0_hat"].std() > 0.05
