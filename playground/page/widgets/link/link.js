@@ -25,7 +25,9 @@ export function mount(ui) {
   $(".bar").setAttribute("aria-label", text("Share and reset"));
 
   let opening = null; // the tab that a link asks for, until it is open or a person does something
+  let since = 0; // when something was said last
   const touch = () => {
+    if (Date.now() - since > 1500) $(".said").textContent = ""; // it has been seen
     opening = null;
     state.firm = {};
   };
@@ -52,8 +54,9 @@ export function mount(ui) {
 
   function say(words) {
     const said = $(".said");
-    said.textContent = "";
-    requestAnimationFrame(() => (said.textContent = words));
+    said.textContent = ""; // so that the same sentence is heard twice
+    setTimeout(() => (said.textContent = words), 50);
+    since = Date.now();
   }
 
   // ------------------------------------------------------------ buttons

@@ -38,7 +38,7 @@ export function makeWorksheet(tabs) {
   function badge() {
     const mark = document.createElement("span");
     mark.className = "lab-lock";
-    mark.textContent = `🔒 ${text("locked by the link")}`;
+    mark.textContent = text("locked by the link");
     return mark;
   }
 
