@@ -164,7 +164,7 @@ def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
 def sheet(records: Sequence[RunRecord]) -> bytes:
     """A contact sheet as PNG: a row a picture, x_t from noise to the end with its t above, the seed beside it."""
     big = [_enlarged(record.final, SHEET_SIDE) for record in records]
-    side, gap, left, top = big[0].width, 6, 110, 26
+    side, gap, left, top = big[0].width, 6, 140, 26
     font = ImageFont.load_default(size=16)
     page = Image.new("RGB", (left + (SHEET_STEPS + 1) * (side + gap), len(records) * (side + gap + top)), "white")
     draw = ImageDraw.Draw(page)
