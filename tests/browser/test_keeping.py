@@ -73,6 +73,7 @@ def test_a_picture_of_other_settings_says_so(page, app_url, tiny):
     opened(page, app_url, f"tab=generate&checkpoint={tiny}&count=1&steps=3&seed=1")
     older = page.locator("#generate-player .older")
     expect(older).to_be_empty()
+    page.click("#generate-seed input")  # from now on the page is the person's, not the link's
     page.fill("#generate-seed input", "2")
     expect(older).to_contain_text("Settings have changed")
     page.fill("#generate-seed input", "1")  # as it was

@@ -188,6 +188,17 @@ def test_a_number_that_cannot_be_does_not_reach_the_other_tabs(page, url):
     assert "1.5" not in page.url
 
 
+def test_many_windows_are_warned_before_they_wait_for_each_other(page, url, context):
+    """A browser has six connections for one address, and each window keeps one."""
+    opened(page, url)
+    for _window in range(3):
+        opened(context.new_page(), url)
+    expect(page.locator("#link .said")).to_be_empty()
+    last = opened(context.new_page(), url)
+    for window in (page, last):
+        expect(window.locator("#link .said")).to_contain_text("open in 5 windows")
+
+
 def test_the_page_says_the_language_that_it_is_in(browser, url):
     for locale, said in (("de-DE", "en"), ("zh-TW", "zh-TW")):
         context = browser.new_context(locale=locale)

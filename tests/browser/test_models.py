@@ -82,14 +82,14 @@ def test_a_model_without_words_has_no_prompt(page, url):
     choose(page, "generate", "wordless")
     for part in SPOKEN:
         expect(page.locator(part)).to_be_hidden()
-    expect(page.locator("#generate-schedule input")).to_have_value("linear")
+    expect(page.locator("#generate-schedule input")).to_have_value("Linear")
     expect(page.locator("#generate-cost")).to_contain_text("4 evaluations a picture.")
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
     choose(page, "generate", "spoken")
     for part in SPOKEN:
         expect(page.locator(part)).to_be_visible()
-    expect(page.locator("#generate-schedule input")).to_have_value("cosine")
+    expect(page.locator("#generate-schedule input")).to_have_value("Cosine")
     expect(page.locator("#generate-cost")).to_contain_text("8 evaluations a picture")
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_a_training_has_written_meanwhile_is_there_after_a_reload(p
     choose(page, "generate", "later")
     for part in SPOKEN:
         expect(page.locator(part)).to_be_visible()
-    expect(page.locator("#generate-schedule input")).to_have_value("cosine")
+    expect(page.locator("#generate-schedule input")).to_have_value("Cosine")
     page.get_by_role("button", name="Generate", exact=True).press("Enter")  # wherever it has moved to by now
     expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
     shutil.rmtree(models / "later")

@@ -138,9 +138,12 @@ def test_a_latent_is_called_one(lab):
     words, numbers = lab.locator("#test-player .main .words"), lab.locator("#test-player .numbers")
     press(lab, "Quick")
     until(lab, "done")
+    assert words.inner_text() == "finished picture"
+    lab.locator("#test-player .first").click()
     assert words.inner_text() == "noisy picture" and "latent" not in numbers.inner_text()
     press(lab, "Latent")
     until(lab, "done")
+    lab.locator("#test-player .first").click()
     assert words.inner_text().startswith("noisy latent")
     assert "8 × 8" in numbers.inner_text()
     assert lab.locator("#test-player .main canvas").get_attribute("aria-label").startswith("x_t, noisy latent")
