@@ -164,7 +164,7 @@ export function mount({ element, props, watch }) {
         part.addEventListener("click", () => show(term.view));
       }
       symbol(make("span", "symbol lab-math", part), term.symbol);
-      make("span", "number", part).textContent = term.value === null ? "…" : number(term.value, term.error ? 2 : 3);
+      make("span", "number", part).textContent = term.value === null ? "…" : number(term.value, 3);
       if (term.error) make("span", "error", part).textContent = `± ${number(term.error, 2)}`;
       make("span", "what", part).textContent = part.title = text(term.label);
     });
