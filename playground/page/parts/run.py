@@ -18,10 +18,10 @@ RUNS = 64  # runs of the page at a time; the engine's queue decides from there
 # ---------------------------------------------------------------- the run
 
 
-def run_row(label) -> tuple[gr.Button, gr.Button]:
-    """The buttons that run and stop, side by side."""
+def run_row(label, elem_id: str | None = None) -> tuple[gr.Button, gr.Button]:
+    """The buttons that run and stop, side by side; `elem_id` is the first one's."""
     with gr.Row(elem_classes="lab-run"):
-        go = gr.Button(label, variant="primary", scale=3, min_width=120)
+        go = gr.Button(label, variant="primary", scale=3, min_width=120, elem_id=elem_id)
         stop = gr.Button(_("Stop"), scale=1, min_width=70)
     return go, stop
 

@@ -59,7 +59,7 @@ def build(page) -> None:
                 spoken, hints = prompt_controls("denoise")
                 inputs |= spoken
             inputs["seed"] = control("seed", "denoise", info=None)
-            go, stop = run_row(_("Denoise"))
+            go, stop = run_row(_("Denoise"), "denoise-go")
             chosen, cost = sampler_controls("denoise")
             inputs |= chosen
             inputs |= more_controls("denoise")

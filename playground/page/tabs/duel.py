@@ -52,7 +52,7 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-controls"):
             inputs, hints = prompt_controls("duel")
             inputs["seed"] = control("seed", "duel", info=None)
-            go, stop = run_row(_("Compare"))
+            go, stop = run_row(_("Compare"), "duel-go")
             inputs["lane_count"] = control("lane_count", "duel")
             groups = []
             for k, lane in enumerate(LANES, start=1):

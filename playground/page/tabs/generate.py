@@ -39,7 +39,7 @@ def build(page) -> None:
                 look = {"scale": 1, "min_width": 80, "elem_classes": "lab-sets-seed"}
                 dice = gr.Button(_("New seed"), elem_id="generate-dice", **look)
             inputs["count"] = control("count", "generate")
-            go, stop = run_row(_("Generate"))
+            go, stop = run_row(_("Generate"), "generate-go")
             chosen, cost = sampler_controls("generate")
             inputs |= chosen
             pair = gr.Button(

@@ -13,6 +13,7 @@
 
 import { bytes, float64, int16, unit } from "../lib/bytes.js";
 import * as clock from "../lib/clock.js";
+import * as facts from "../lib/facts.js";
 import { frame, slider as makeSlider } from "../lib/input.js";
 import * as settings from "../lib/settings.js";
 import { follow as followPicture } from "../lib/shared.js";
@@ -39,10 +40,11 @@ export function mount({ element, props, watch }) {
   const moved = frame(move);
   const plot = makePlot(box, state, (t) => moved(t, true));
   const strips = makeStrips($(".strips"), state, (t) => moved(t, true));
-  const grips = makeGrips($(".handles"), state, plot, { bend, settled: () => say("points", written(state.points)) });
+  const grips = makeGrips($(".handles"), state, plot, { bend, settled: () => (known(), say("points", written(state.points))) });
   let opened = null; // value.open, when it was last obeyed
   let adopted = null; // the other widget's picture in hand
   let received = ""; // the picture that the server sent last
+  let bent = ""; // the drawn curve, when it was last looked at
   let edited = 0; // when the drawn curve was last touched here
   let later = 0;
 
@@ -69,6 +71,28 @@ export function mount({ element, props, watch }) {
     words();
     strips.draw();
     draw();
+    known();
+  }
+  /** What lessons may ask about (lib/facts.js). */
+  function known() {
+    const { series, t, value, points } = state;
+    for (const { name, a } of series) {
+      facts.tell(`schedules.half.${name}`, a.findIndex((share) => share <= 0.5));
+      const every = Math.max(1, Math.floor(value.T / 50));
+      facts.tell(`schedules.alpha_bar.${name}`, Array.from(a, (share, k) => [k, share]).filter(([k]) => k % every === 0));
+    }
+    if (series.length) {
+      facts.tell("schedules.shown", series.length);
+      facts.tell("schedules.t", t);
+      const now = points && written(points);
+      if (now && bent && now !== bent) facts.count("schedules.drawn");
+      bent = now || bent;
+    } else if (value.sum?.length && value.progress?.done && value.progress.done === value.progress.of) {
+      facts.tell("objective.bits", value.sum[value.sum.length - 1].value);
+      const share = value.views.find((one) => one.key === "share");
+      if (share) facts.tell("objective.half", share.values.bound);
+      facts.count("objective.runs");
+    }
   }
   /** While something is measured: one view, newer than the one in hand, and how far it is. */
   function takeLive() {
@@ -224,6 +248,7 @@ export function mount({ element, props, watch }) {
     if (Number(slider.value) !== state.t) slider.value = String(state.t);
     plot.follow();
     follow();
+    if (state.series.length) facts.tell("schedules.t", state.t);
     if (tell) clock.tell(state.t, source);
   }
   slider.setAttribute("aria-label", text("Level t"));

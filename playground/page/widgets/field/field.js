@@ -8,6 +8,7 @@ import { bytes, float32, float64, int16, unit } from "../lib/bytes.js";
 import { pixels } from "../lib/canvas.js";
 import { svg } from "../lib/chart.js";
 import * as clock from "../lib/clock.js";
+import * as facts from "../lib/facts.js";
 import { calm, frame as onceAFrame, slider } from "../lib/input.js";
 import * as settings from "../lib/settings.js";
 import { number, text } from "../lib/words.js";
@@ -115,6 +116,7 @@ export function mount(ui) {
     scene.t = clamp(value, 0, scene.T);
     if (scene.run && scene.mode === "reverse") scene.u = frameAt(scene.run.t, scene.t);
     if (ours) tell();
+    facts.tell("score.t", scene.t);
     redraw();
   }
   function moveRun(frame) {
@@ -207,6 +209,17 @@ export function mount(ui) {
   }
 
   // ------------------------------------------------------------------------------------------------- what arrives
+  /** Which share of a run's particles end near a point of the cloud: within three of its standard deviations. */
+  function near({ paths, particles, frames }, { points, std }) {
+    const reach = (3 * std + 0.05) ** 2;
+    let count = 0;
+    for (let k = 2 * particles * (frames - 1); k < 2 * particles * frames; k += 2) {
+      let best = Infinity;
+      for (let j = 0; j < points.length; j += 2) best = Math.min(best, (paths[k] - points[j]) ** 2 + (paths[k + 1] - points[j + 1]) ** 2);
+      if (best <= reach) count++;
+    }
+    return count / particles;
+  }
   function take() {
     const { value } = ui.props;
     if (!value || drawing.outdated(value.cloud)) return;
@@ -219,6 +232,7 @@ export function mount(ui) {
     const x0 = float32(value.data.x0);
     scene.data = { x0, eps: float32(value.data.eps), now: new Float32Array(x0.length) };
     scene.run = value.run && { ...value.run, paths: float32(value.run.paths) };
+    if (scene.run) facts.tell("score.near", near(scene.run, scene.cloud));
     const { picture } = value;
     scene.picture = { size: picture.n, image: pixels(picture.n), x0: unit(bytes(picture.x0)), eps: int16(picture.eps) };
     range.max = scene.T;

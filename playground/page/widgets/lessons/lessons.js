@@ -108,7 +108,8 @@ export function mount(ui) {
     make("h3", now.heading, body);
     for (const paragraph of now.text) make("p", paragraph, body);
     // Counts begin anew with each step, so that what was done before does not count.
-    for (const name of [...facts.keys()]) if (/\.(runs|walked|looked|drawn|strokes)$/.test(name)) facts.delete(name);
+    const counted = /\.(runs|walked|looked|drawn|strokes)$|^(denoise|generate|duel|paint)\./;
+    for (const name of [...facts.keys()]) if (counted.test(name)) facts.delete(name);
     arrange(now.settings);
     const task = make("div", "", body, { className: "task" });
     const row = make("div", "", body, { className: "row" });

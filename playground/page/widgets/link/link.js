@@ -114,6 +114,7 @@ export function mount(ui) {
 
   // ------------------------------------------------------------ what the page says of itself
 
+  window.addEventListener("lab:tab", ({ detail }) => ((opening = detail), open(20))); // a lesson opens one
   window.addEventListener("lab:t", ({ detail }) => detail.source !== "settings" && settings.put("t", detail.t, detail.source));
   window.addEventListener("lab:set", ({ detail: { name, value, source } }) => {
     if (source === "settings" || source === "control" || !table.includes(name)) return;

@@ -4,12 +4,14 @@
  */
 
 import * as clock from "../lib/clock.js";
+import * as facts from "../lib/facts.js";
 import { calm, frame as onceAFrame, slider, wheel } from "../lib/input.js";
 import { shortcuts } from "../lib/settings.js";
 import { lines } from "../lib/stream.js";
 import { announce as sayAloud, decibels, text } from "../lib/words.js";
 import { clamp, snrDb } from "../maths/forward.js";
 import { makeClock } from "./clock.js";
+import { measured } from "./facts.js";
 import { Film } from "./film.js";
 import { makePanes } from "./panes.js";
 import { makeProgress } from "./progress.js";
@@ -87,6 +89,11 @@ export function mount(ui) {
     panes.offer();
     progress.draw();
     controls();
+    if (film.end.status === "done" && !film.start.example) {
+      const wing = id.replace(/-player$/, "");
+      for (const [name, value] of Object.entries(measured(film))) facts.tell(`${wing}.${name}`, value);
+      facts.count(`${wing}.runs`);
+    }
     if (film.start.example) {
       motion.following = false;
       show(calm() ? film.places.length - 1 : 0);

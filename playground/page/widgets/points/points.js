@@ -1,6 +1,7 @@
 /* Points: a small net learns the score of a cloud, here in the page; beside it the exact one. The training runs in a worker. */
 
 import * as clock from "../lib/clock.js";
+import * as facts from "../lib/facts.js";
 import { float64 } from "../lib/bytes.js";
 import { chart } from "../lib/chart.js";
 import { css } from "../lib/colour.js";
@@ -107,6 +108,8 @@ export function mount({ element, props, watch }) {
     particles.canvas.setAttribute("aria-label", `${text("Particles that the net denoised, beside exact ones")}. ${said}`);
     Object.assign(host.dataset, { steps: news.steps, learnt: news.learnt.toFixed(4), seconds: news.seconds.toFixed(2), playing });
     host.dataset.shownT = news.t;
+    facts.tell("train.seen", news.steps * given.settings.batch);
+    facts.tell("train.loss", news.mean);
   });
   worker.onmessage = ({ data }) => {
     if (!host.isConnected) return worker.terminate();

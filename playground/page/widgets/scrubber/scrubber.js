@@ -9,6 +9,7 @@ import { paintRGB, pixels } from "../lib/canvas.js";
 import { chart } from "../lib/chart.js";
 import * as clock from "../lib/clock.js";
 import { mapped } from "../lib/colour.js";
+import * as facts from "../lib/facts.js";
 import { calm, frame, pump, slider } from "../lib/input.js";
 import * as settings from "../lib/settings.js";
 import { share } from "../lib/shared.js";
@@ -109,6 +110,9 @@ export function mount({ element, props, server, watch }) {
     say(".alpha", ab > 0 && ab < 0.001 ? ab.toExponential(1).replace("-", "−") : number(ab, 3));
     say(".snr", snr);
     say(".told", verdict(ab));
+    facts.tell("noise.t", t);
+    facts.tell("noise.alpha_bar", ab);
+    facts.tell("noise.snr_db", snrDb(ab));
 
     const seen = histogram(counts, x0, eps, signal, noise, ...RANGE, Math.max(1, Math.round(x0.length / 60000)));
     const width = (RANGE[1] - RANGE[0]) / BINS;
@@ -203,6 +207,7 @@ export function mount({ element, props, server, watch }) {
     ts.push(state.T);
     curveChart.line("alpha_bar", ts, ts.map((t) => alphaBar[t]));
     $(".curve figcaption").textContent = `${text("Share of the power that is the picture's")} · ${text(curve.title)}`;
+    facts.tell("noise.half", alphaBar.findIndex((share) => share <= 0.5));
     forget();
     if (state.n) {
       drawStrip();
@@ -261,6 +266,7 @@ export function mount({ element, props, server, watch }) {
     captions(".look", texts);
     ["seen", "x0_hat", "truth", "error"].forEach((view, k) => label(canvas(view), `${texts[k]}, t ${t}`));
     label(canvas("x0_hat"), `x̂0, ${told(t, alphaBar[t])}, ${text("model error {rmse}", values)}`);
+    facts.tell("noise.looked", t);
     return text("t {t}: root mean square error {rmse}, in {ms} ms", values);
   });
   function follow() {
@@ -293,6 +299,7 @@ export function mount({ element, props, server, watch }) {
       return line;
     });
     $(".chain tbody").replaceChildren(...rows);
+    facts.tell("noise.walked", answer.t);
     return text("Fresh noise at each step, and yet the same distribution.");
   });
   $(".walk").addEventListener("click", chain);
