@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from collections.abc import Callable
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
 
@@ -16,14 +18,8 @@ STYLES = ("flat", "round")
 
 
 def pytest_collection_modifyitems(items):
-    """Browser tests come last: Playwright keeps an event loop running in this thread, and asyncio.run refuses one.
-
-    On a loaded machine one of some hundred waits in vain now and then; what fails twice is a fault.
-    """
+    """Browser tests come last: Playwright keeps an event loop running in this thread, and asyncio.run refuses one."""
     items.sort(key=lambda item: "browser" in item.path.parts)
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture
@@ -76,6 +72,14 @@ def client(app_url):
     from gradio_client import Client
 
     return Client(app_url, verbose=False)
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> bool:
+    """Whether something becomes true within so many seconds; returns as soon as it is."""
+    end = time.monotonic() + seconds
+    while not (found := bool(true())) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
 
 
 def browser_path() -> str | None:

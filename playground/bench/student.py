@@ -133,7 +133,9 @@ async def visit(
                 listen(f"/lab/run/{channel[1]}")
             if leave_after is not None and seen.messages > leave_after:
                 seen.left = True
-                if stop:
+                if stop:  # as the page does: the run's own line first, or the run goes on down it
+                    for listener in listeners[1:]:
+                        listener.cancel()
                     body = {"session_hash": session, "fn_index": press.index, "event_id": event}
                     await client.post("/gradio_api/cancel", json=body)
     except httpx.HTTPError as error:

@@ -32,7 +32,7 @@ MAX_LIVE = 512  # pictures in work before newcomers are asked to come back
 # so among the threads of thirty requests Python's own 5 ms is lost again and again: with 0.5 ms a class of thirty got
 # 25 % more pictures, and saw its first step in half the time.
 SWITCH = 0.0005
-SMALL = 64  # pixels a side up to which 32 pictures fit into memory at once, and trying out runtimes takes seconds
+SMALL_SIDE = 64  # pixels a side up to which 32 pictures fit into memory at once, and trying out runtimes takes seconds
 STOPPED = "The engine has been stopped. Reload the page."
 
 

@@ -8,7 +8,7 @@ import time
 
 from playground.checkpoints import load, written
 from playground.engine import zerogpu
-from playground.engine.batching import SMALL, Engine
+from playground.engine.batching import SMALL_SIDE, Engine
 from playground.engine.jobs import job_for
 from playground.engine.tasks import Runner
 from playground.errors import UserError
@@ -46,9 +46,9 @@ def get_engine(name: str = "emoji-32", device: str = "auto") -> Runner:
 def _open(name: str, device: str) -> Runner:
     since = written(name)
     checkpoint = load(name)
-    rows = max(2, min(32, 32 * SMALL**2 // checkpoint.size**2))  # a guided picture takes two
+    rows = max(2, min(32, 32 * SMALL_SIDE**2 // checkpoint.size**2))  # a guided picture takes two
     borrowed = device == "zerogpu"
-    engine = Engine(checkpoint, "cpu" if borrowed else device, max_batch=rows, warm=checkpoint.size <= SMALL)
+    engine = Engine(checkpoint, "cpu" if borrowed else device, max_batch=rows, warm=checkpoint.size <= SMALL_SIDE)
     engine = zerogpu.Borrowing(engine, name) if borrowed else engine
     _engines[name, device] = engine, since
     return engine

@@ -35,7 +35,6 @@ SCHEDULERS = (
     "EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler", "DEISMultistepScheduler",
     "UniPCMultistepScheduler",
 )  # fmt: skip
-LONGEST = 4000  # steps of a schedule
 LARGEST = 512  # pixels a side
 TRAINED = "trained"  # the name of a schedule that is a list of betas, and none of SCHEDULES
 
@@ -124,8 +123,8 @@ def _schedule(config: dict, name: str) -> NoiseSchedule:
     """ᾱ from a scheduler's config, in float64; what it leaves out is as in Ho et al. 2020."""
     trained = config.get("trained_betas")
     T = len(trained) if trained else config.get("num_train_timesteps", 1000)
-    if type(T) is not int or not 2 <= T <= LONGEST:
-        _one_of(name, "num_train_timesteps", T, (f"2 … {LONGEST}",))
+    if type(T) is not int or not 2 <= T <= schedules.MAX_T:
+        _one_of(name, "num_train_timesteps", T, (f"2 … {schedules.MAX_T}",))
     start, end = float(config.get("beta_start", 1e-4)), float(config.get("beta_end", 0.02))
     kinds = {
         "linear": ("linear", lambda: schedules.linear(T, start, end)),

@@ -20,6 +20,7 @@ from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for an event of the page's own
+HURRIED = QUIET | {"concurrency_limit": 8}  # and for one that follows a control while it is moved
 
 log = logging.getLogger("playground")
 

@@ -25,7 +25,7 @@ from playground.page.controls import building, errors_shown
 from playground.page.undocumented import RawValue, file_schema, kept_file, sent_file
 from playground.runs.settings import Setting, check, shorten
 
-LIMIT = 64  # endpoint calls at once; the engine's queue decides from there
+CALLS = 64  # endpoint calls at once; the engine's queue decides from there
 MAX_JSON = 20_000  # characters of a value that is no setting and no picture
 MAX_NUMBER = 1e12
 SETTING_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "names": "array"}
@@ -95,7 +95,7 @@ def endpoint(
             api_name=api_name,
             api_description=description or inspect.getdoc(fn),
             show_progress="hidden",
-            concurrency_limit=LIMIT,
+            concurrency_limit=CALLS,
             concurrency_id="endpoints",
         )
 

@@ -26,15 +26,15 @@ from playground.schedules import NoiseSchedule
 from playground.theory.objective import (
     VARIANCES,
     Bound,
-    Error,
+    Misses,
     asking,
     bound,
     discretised_nll,
     drawn,
-    error,
     interpolated,
     loss_weight,
-    mean_errors,
+    mean_misses,
+    misses,
     posterior_coefficients,
     prior_kl,
     reverse_variance,
@@ -53,7 +53,7 @@ class Assay:
     schedule: NoiseSchedule
     variance: str = VARIANCES[0]
     settings: dict = field(default_factory=dict)
-    runs: list[list[Error]] = field(default_factory=list)  # of one picture each, at the t of `drawn`, t = 1 first
+    runs: list[list[Misses]] = field(default_factory=list)  # of one picture each, at the t of `drawn`, t = 1 first
     prior: float | None = None  # L_T, nats per dimension
     decoders: list[list[float]] = field(default_factory=list)  # L_0, nats per dimension, of each run
     asked: int = 0  # evaluations of the network, and how many there will be
@@ -72,9 +72,9 @@ class Assay:
         steps = [[each for each in run if each.t > 1] for run in self.runs]
         return bound(self.schedule, steps, self.prior, self.decoders, self.variance)
 
-    def errors(self) -> list[Error]:
+    def errors(self) -> list[Misses]:
         """What was measured so far, as means over neighbouring t, rising."""
-        return mean_errors([each for run in self.runs for each in run])
+        return mean_misses([each for run in self.runs for each in run])
 
     # ------------------------------------------------------------------------------------ for scripts
 
@@ -229,7 +229,7 @@ def assays(engine: Runner, image: Image.Image | None, seed: int, variance: str, 
     began = sent = time.perf_counter()
     for step in engine.run(jobs, who):
         x0 = truths[step.job][0]
-        assay.runs[step.job].append(error(x0, step.x, step.level, step.prediction))
+        assay.runs[step.job].append(misses(x0, step.x, step.level, step.prediction))
         if step.level.t == 1:
             assay.decoders[step.job].append(discretised_nll(x0, step.prediction.x0.double(), decoded).mean().item())
         assay.asked += 1

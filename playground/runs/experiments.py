@@ -24,7 +24,6 @@ OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the other picture
 MOST = 16  # lanes of a grid
 BETWEEN = 5  # pictures from one seed to the other, both included
-MAX_SEED = 2**31 - 1
 
 
 def has_eta(sampler: str) -> bool:
@@ -186,7 +185,7 @@ def pictures(values: Mapping[str, object], who: object = None) -> Live:
     """`count` pictures; picture k has seed + k. Raises UserError."""
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     seed, count = check("seed", values.get("seed")), check("count", values.get("count"))
-    seeds = [(seed + k) % (MAX_SEED + 1) for k in range(count)]
+    seeds = [(seed + k) % (settings.MAX_SEED + 1) for k in range(count)]
     return Live(engine, [lane_for(engine, {**values, "seed": s}, seed_label(s)) for s in seeds], who=who)
 
 

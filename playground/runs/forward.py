@@ -6,14 +6,16 @@ import math
 from collections.abc import Generator, Mapping
 from functools import lru_cache
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from playground.engine import Job, Runner
 from playground.errors import UserError
-from playground.images import to_tensor
+from playground.images import to_pixels, to_tensor
 from playground.images.bundled import PICTURES, picture
+from playground.images.sheets import FILM, tiled
 from playground.predictions import Prediction, q_sample, q_step
 from playground.runs.settings import check, knobs_of
 from playground.samplers.noise import noise_of
@@ -57,6 +59,12 @@ def schedule_of(values: Mapping[str, object]) -> tuple[NoiseSchedule, dict]:
     knobs = knobs_of(SCHEDULES, used["schedule"], values)
     made = _made(used["schedule"], used["T"], used["zero_terminal_snr"], tuple(knobs.items()))
     return made, used | knobs
+
+
+def strip(x0: Tensor, eps: Tensor, schedule: NoiseSchedule) -> tuple[list[Level], np.ndarray]:
+    """x0 (1, 3, n, n) noised to `FILM` levels, evenly from t = 0 to T: the levels, and uint8 (n, FILM·n, 3)."""
+    levels = [schedule.level(round(k * schedule.T / (FILM - 1))) for k in range(FILM)]
+    return levels, tiled([[to_pixels(q_sample(x0, level, eps))[0] for level in levels]])
 
 
 def numbers_of(level: Level) -> dict[str, float | None]:

@@ -6,7 +6,6 @@ Messages of a run that is no longer shown are passed over by the page, by their 
 
 from __future__ import annotations
 
-import base64
 import secrets
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from playground.images import to_pixels
+from playground.runs.wire import encoded
 
 ERROR_SCALE = 2.0  # |x̂0 − x0| that the error map shows as its brightest
 
@@ -39,19 +39,14 @@ class Frame:
     def message(self) -> dict:
         """As JSON; the finished picture is its own x̂0 and needs no second copy."""
         sent = {"lane": self.lane, "step": self.step, "t": self.t, "ab": self.alpha_bar, "nfe": self.nfe}
-        sent |= {"x": encode(self.x), "eps": encode(self.eps_hat)}
+        sent |= {"x": encoded(self.x), "eps": encoded(self.eps_hat)}
         if self.last:
             sent["last"] = True
         else:
-            sent["x0"] = encode(self.x0_hat)
+            sent["x0"] = encoded(self.x0_hat)
         if self.gap is not None:
-            sent |= {"error": self.error, "gap": encode(self.gap)}
+            sent |= {"error": self.error, "gap": encoded(self.gap)}
         return sent
-
-
-def encode(pixels: np.ndarray) -> str:
-    """uint8 of any shape as base64."""
-    return base64.b64encode(np.ascontiguousarray(pixels).tobytes()).decode("ascii")
 
 
 def error_map(x0_hat: torch.Tensor, x0: torch.Tensor) -> tuple[float, np.ndarray]:
@@ -88,7 +83,7 @@ def opening(
     """
     start = {"born": time.time(), "size": size, "lanes": list(lanes), "device": device, "curve": curve}
     if truth is not None:
-        start["truth"] = {"x0": encode(to_pixels(truth[0])), "eps": encode(to_pixels(truth[1]))}
+        start["truth"] = {"x0": encoded(to_pixels(truth[0])), "eps": encoded(to_pixels(truth[1]))}
     if latent is not None:
         start["latent"] = latent
     if example:

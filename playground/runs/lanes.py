@@ -10,15 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from playground.checkpoints import list_checkpoints, outline
-from playground.engine import (
-    Job,
-    Runner,
-    get_engine,
-    job_for,
-)
+from playground.engine import Job, Runner, get_engine, job_for
 from playground.engine.jobs import kept
 from playground.errors import UserError
 from playground.images import to_pixels
+from playground.models import Model
 from playground.models.conditioning import Condition, Vocabulary
 from playground.models.denoiser import NOTHING, evaluations
 from playground.runs import receipts
@@ -28,7 +24,7 @@ from playground.runs.settings import check, knobs_of
 from playground.samplers import SAMPLERS, Noise, count_evaluations
 from playground.samplers.inpainting import Hole
 from playground.samplers.noise import noise_of
-from playground.schedules import SCHEDULES, spaced
+from playground.schedules import SCHEDULES, NoiseSchedule, spaced
 
 SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
 
@@ -115,6 +111,49 @@ def announced(values: Mapping[str, object]) -> tuple[int, bool]:
     return questions * rows, rows > 1
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What page settings ask of a model: all of them checked, and nothing made yet."""
+
+    settings: dict  # as a receipt names them
+    condition: Condition
+    unknown: tuple[str, ...]  # words of the prompt that the model does not know
+    knobs: dict  # of the sampler
+    schedule: NoiseSchedule | None  # that the levels are of, where it is not the model's own
+
+
+def plan_for(model: Model, values: Mapping[str, object]) -> Plan:
+    """The plan for page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing schedule
+    is the model's own).
+
+    Raises:
+        UserError: a setting is out of range, or the model has no such style.
+    """
+    used = {name: check(name, values.get(name)) for name in SAMPLING}
+    knobs = knobs_of(SAMPLERS, used["sampler"], values)
+    style = used["style"]
+    if style not in model.styles and style == check("style", None):
+        style = ""  # the page's default says nothing about a model that has other styles
+    condition, unknown = model.parse(used["prompt"], style or None)
+    used["style"] = condition.style or ""
+    if not model.conditional:
+        used |= {"prompt": "", "guidance_scale": 1.0}
+    elif model.guidance is not None and used["guidance_scale"] != 0:
+        used["guidance_scale"] = model.guidance
+    own = model.schedule
+    if values.get("schedule") is None and own.name in SCHEDULES:
+        used["schedule"] = own.name
+    bends = knobs_of(SCHEDULES, used["schedule"], values)
+    used |= knobs | {"checkpoint": model.name}
+    schedule = None
+    if own.name not in SCHEDULES:
+        del used["schedule"]  # a list of betas: there is no other like it, and it is always sampled on its own
+    elif used["schedule"] != own.name:
+        schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
+        used |= bends
+    return Plan(used, condition, unknown, knobs, schedule)
+
+
 def lane_for(
     engine: Runner,
     values: Mapping[str, object],
@@ -125,8 +164,7 @@ def lane_for(
     x0: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> Lane:
-    """One picture from page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing
-    schedule is the model's own).
+    """One picture from page settings, as `plan_for` reads them.
 
     start: a picture (1, 3, S, S) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
     noise: stands in for the seed's.
@@ -136,28 +174,8 @@ def lane_for(
     Raises:
         UserError: a setting is out of range, or the model has no such style.
     """
-    used = {name: check(name, values.get(name)) for name in SAMPLING}
-    knobs = knobs_of(SAMPLERS, used["sampler"], values)
-    style = used["style"]
-    if style not in engine.checkpoint.styles and style == check("style", None):
-        style = ""  # the page's default says nothing about a model that has other styles
-    condition, unknown = engine.checkpoint.parse(used["prompt"], style or None)
-    used["style"] = condition.style or ""
-    if not engine.checkpoint.conditional:
-        used |= {"prompt": "", "guidance_scale": 1.0}
-    elif engine.checkpoint.guidance is not None and used["guidance_scale"] != 0:
-        used["guidance_scale"] = engine.checkpoint.guidance
-    own = engine.checkpoint.schedule
-    if values.get("schedule") is None and own.name in SCHEDULES:
-        used["schedule"] = own.name
-    bends = knobs_of(SCHEDULES, used["schedule"], values)
-    used |= knobs | {"checkpoint": engine.checkpoint.name}
-    schedule = None
-    if own.name not in SCHEDULES:
-        del used["schedule"]  # a list of betas: there is no other like it, and it is always sampled on its own
-    elif used["schedule"] != own.name:
-        schedule = SCHEDULES[used["schedule"]].make(T=own.T, **bends)
-        used |= bends
+    plan = plan_for(engine.checkpoint, values)
+    used = dict(plan.settings)
     eps = truth = hole = None
     plain = x0 is None  # a picture as it is, not a mixture
     if start is not None and plain:
@@ -169,7 +187,7 @@ def lane_for(
         used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
         used["steered"] = bool(used["prompt"] or used["style"])
         eps = noise_of(used["seed"])(x0.shape)[0]
-        if plain and (condition == NOTHING or used["guidance_scale"] == 0):
+        if plain and (plan.condition == NOTHING or used["guidance_scale"] == 0):
             truth = engine.space.decode(x0)[0]
     else:
         used["start"] = "noise"
@@ -179,16 +197,26 @@ def lane_for(
         used["steps"],
         used["seed"],
         used["spacing"],
-        schedule,
-        x0,
-        used.get("strength", 1.0),
-        condition,
-        used["guidance_scale"],
-        noise,
-        hole,
-        **knobs,
+        schedule=plan.schedule,
+        start=x0,
+        strength=used.get("strength", 1.0),
+        condition=plan.condition,
+        guidance_scale=used["guidance_scale"],
+        noise=noise,
+        hole=hole,
+        **plan.knobs,
     )
-    return Lane(used, job, label, note, unknown, None if start is None else start[0], eps, truth, mask)
+    return Lane(
+        used,
+        job,
+        label=label,
+        note=note,
+        unknown=plan.unknown,
+        start=None if start is None else start[0],
+        eps=eps,
+        truth=truth,
+        mask=mask,
+    )
 
 
 def covered(mask: Tensor, factor: int) -> Tensor:

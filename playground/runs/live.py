@@ -6,9 +6,9 @@ for.
 
 from __future__ import annotations
 
-import base64
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -22,6 +22,7 @@ from playground.runs.frames import (
     opening,
 )
 from playground.runs.lanes import Lane
+from playground.runs.wire import encoded
 
 MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
 
@@ -46,6 +47,26 @@ class Line(Protocol):
 def outside(x: torch.Tensor) -> float:
     """How far outside [−1, 1], where all data is, x lies: root mean square of what is beyond."""
     return float((x - x.clamp(-1, 1)).square().mean().sqrt())
+
+
+def paced(
+    frames: Iterable[list[Frame]],
+    pause: Callable[[], float],
+    running: Callable[[], int],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[list[Frame]]:
+    """Frames in handfuls. The first goes at once; a later one when a pause is over and there is a frame of each lane
+    that is running, or when two pauses are over. What is left at the end goes at once."""
+    pending: list[Frame] = []
+    sent = -math.inf
+    for new in frames:
+        pending += new
+        waited = clock() - sent
+        if waited > 2 * pause() or waited > pause() and len({frame.lane for frame in pending}) >= running():
+            yield pending
+            pending, sent = [], clock()
+    if pending:
+        yield pending
 
 
 class Live:
@@ -86,44 +107,20 @@ class Live:
         asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
         known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
         new = []
+        of = {"lane": step.job, "nfe": asked, "eps_hat": eps_hat}
         if step.index % self.every == 0:
             x0_hat = space.decode(step.prediction.x0[None])[0]
             error, gap = (None, None) if known is None else error_map(x0_hat, known)
             x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), x0_hat]))
-            new.append(
-                Frame(
-                    step.job,
-                    step.index,
-                    step.level.t,
-                    step.level.alpha_bar,
-                    asked,
-                    x,
-                    x0_hat,
-                    eps_hat,
-                    error,
-                    gap,
-                )
-            )
+            level = {"t": step.level.t, "alpha_bar": step.level.alpha_bar}
+            new.append(Frame(step=step.index, x=x, x0_hat=x0_hat, error=error, gap=gap, **level, **of))
         if step.final is not None:
             lane.final = lane.pasted(space.decode(step.final[None])[0])
             lane.strayed = outside(step.final) > FAR
             done = to_pixels(lane.final)
             error, gap = (None, None) if known is None else error_map(lane.final, known)
-            new.append(
-                Frame(
-                    step.job,
-                    step.index + 1,
-                    0.0,
-                    1.0,
-                    asked,
-                    done,
-                    done,
-                    eps_hat,
-                    error,
-                    gap,
-                    last=True,
-                )
-            )
+            end = {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True}
+            new.append(Frame(x=done, x0_hat=done, error=error, gap=gap, **end, **of))
         return new
 
     def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:
@@ -161,7 +158,7 @@ class Live:
     def _news(self, run: str, channel: Line | None) -> Iterator[dict]:
         seq = 0
         try:
-            for frames in self._rounds(channel):
+            for frames in self._handfuls(channel):
                 seq += 1
                 yield news(run, seq, frames, self.rate)
         except Exception:
@@ -169,25 +166,18 @@ class Live:
             raise
         yield {"run": run, "seq": seq + 1, "rate": round(self.rate, 1), "end": self._ending()}
 
-    def _rounds(self, channel: Line | None) -> Iterator[list[Frame]]:
-        """Frames in handfuls, at most `MESSAGES` or `LINES` a second: each message of an event costs the page some
-        20 ms, however small. The first one goes at once; the others wait for a frame of each lane, but not for long,
-        and longer in a crowd."""
-        pending: list[Frame] = []
-        sent = 0.0
-        for new in self.frames():
-            pending += new
-            running = sum(lane.final is None for lane in self.lanes)
+    def _handfuls(self, channel: Line | None) -> Iterator[list[Frame]]:
+        """Frames as they are sent: at most `MESSAGES` or `LINES` handfuls a second, and fewer in a crowd, for each
+        message of an event costs the page some 20 ms, however small."""
+
+        def pause() -> float:
             most = LINES if channel is not None and channel.followed else MESSAGES
-            waited = (time.perf_counter() - sent) * most / max(1, self.engine.people / 2)
-            if waited > 2 or waited > 1 and len({frame.lane for frame in pending}) >= running:
-                yield pending
-                pending, sent = [], time.perf_counter()
-        if pending:
-            yield pending
+            return max(1, self.engine.people / 2) / most
+
+        return paced(self.frames(), pause, lambda: sum(lane.final is None for lane in self.lanes))
 
     def _ending(self) -> dict:
-        lanes = [{"file": k.file, "png": base64.b64encode(k.png()).decode("ascii")} for k in self.lanes]
+        lanes = [{"file": k.file, "png": encoded(k.png())} for k in self.lanes]
         strayed = [number for number, k in enumerate(self.lanes) if k.strayed]
         return {"status": "done", "lanes": lanes} | ({"strayed": strayed} if strayed else {})
 

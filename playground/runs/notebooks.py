@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import pprint
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from PIL import Image
 
 from playground import images
 from playground.runs.records import RunRecord
+from playground.runs.wire import encoded
 
 TITLE = "# A run of the diffusion playground\nIts settings, and the same picture again, checked by its hash."
 
@@ -65,11 +65,11 @@ def notebook(records: Sequence[RunRecord]) -> str:
         more = ""
         if record.start is not None:
             more = ", start=start"
-            cells.append(_code(START.format(start=base64.b64encode(images.to_png(record.start)).decode("ascii"))))
+            cells.append(_code(START.format(start=encoded(images.to_png(record.start)))))
         if record.mask is not None:
             more += ", mask=mask"
             mask = images.to_png(Image.fromarray(record.mask))
-            cells.append(_code(MASK.format(mask=base64.b64encode(mask).decode("ascii"))))
+            cells.append(_code(MASK.format(mask=encoded(mask))))
         if "share" in record.settings:
             more += ", noise=noise"
             cells.append(_code(BETWEEN))

@@ -17,13 +17,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from playground import images
 from playground.errors import UserError
+from playground.images.sheets import captioned, enlarged, tiled
 from playground.runs import notebooks
 from playground.runs.records import Moment, RunRecord, same_picture, sha256
 from playground.runs.settings import DEFAULTS, check, shorten
+from playground.runs.wire import encoded
 
 KEYWORD = "playground"  # of the PNG's text chunk with the settings
 START = "playground start"  # … and of the one with the picture that the run started from
@@ -90,7 +92,7 @@ def png(record: RunRecord) -> bytes:
     """The finished picture with its settings, as JSON, in a text chunk."""
     text = {KEYWORD: settings_text(record.settings)}
     if record.start is not None:
-        text[START] = base64.b64encode(images.to_png(record.start)).decode("ascii")
+        text[START] = encoded(images.to_png(record.start))
     return images.to_png(record.final, text)
 
 
@@ -114,25 +116,14 @@ def _as_dict(record: RunRecord, every: int) -> dict:
     height, width = record.final.shape[:2]
     content = {"settings": dict(record.settings), "sha256": record.sha256, "height": height, "width": width}
     if record.start is not None:
-        content["start"] = base64.b64encode(images.to_png(record.start)).decode("ascii")
-    content |= {"final": _raw(record.final), "steps": []}
+        content["start"] = encoded(images.to_png(record.start))
+    content |= {"final": encoded(record.final), "steps": []}
     for k, moment in enumerate(record.steps):
         step = {"t": moment.t, "alpha_bar": moment.alpha_bar, "nfe": moment.nfe}
         if k % every == 0:
-            step |= {view: _raw(getattr(moment, view)) for view in ("x", "x0_hat", "eps_hat")}
+            step |= {view: encoded(getattr(moment, view)) for view in ("x", "x0_hat", "eps_hat")}
         content["steps"].append(step)
     return content
-
-
-def _raw(pixels: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(pixels, np.uint8).tobytes()).decode("ascii")
-
-
-def _enlarged(picture: Image.Image | np.ndarray, side: int) -> Image.Image:
-    """Each pixel a sharp square, as large as fits into `side`."""
-    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    times = max(1, side // max(picture.size))
-    return picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
 
 
 def _chosen(record: RunRecord, count: int) -> list[Moment]:
@@ -148,12 +139,12 @@ def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
     count = max(len(record.steps) for record in records)
     columns = []
     for record in records:
-        steps = [np.concatenate([moment.x, moment.x0_hat]) for moment in _chosen(record, count)]
-        columns.append([*steps, np.concatenate([record.final, record.final])])
-    frames = [Image.fromarray(np.concatenate(row, axis=1)) for row in zip(*columns, strict=True)]
+        steps = [(moment.x, moment.x0_hat) for moment in _chosen(record, count)]
+        columns.append([*steps, (record.final, record.final)])
+    frames = [Image.fromarray(tiled(zip(*pairs, strict=True))) for pairs in zip(*columns, strict=True)]
     if fmt == "GIF":
         frames = [frame.quantize(256) for frame in frames]  # colours are counted while the frame is small
-    frames = [_enlarged(frame, MOVIE_WIDTH) for frame in frames]
+    frames = [enlarged(frame, MOVIE_WIDTH) for frame in frames]
     times = [max(20, min(200, 4000 // len(frames)))] * (len(frames) - 1) + [2000]
     options = {"lossless": True, "method": 0} if fmt == "WEBP" else {"optimize": False}
     buffer = io.BytesIO()
@@ -162,21 +153,13 @@ def movie(records: Sequence[RunRecord], fmt: str = "GIF") -> bytes:
 
 
 def sheet(records: Sequence[RunRecord]) -> bytes:
-    """A contact sheet as PNG: a row a picture, x_t from noise to the end with its t above, the seed beside it."""
-    big = [_enlarged(record.final, SHEET_SIDE) for record in records]
-    side, gap, left, top = big[0].width, 6, 140, 26
-    font = ImageFont.load_default(size=16)
-    page = Image.new("RGB", (left + (SHEET_STEPS + 1) * (side + gap), len(records) * (side + gap + top)), "white")
-    draw = ImageDraw.Draw(page)
-    for row, (record, final) in enumerate(zip(records, big, strict=True)):
-        y = row * (side + gap + top)
-        draw.text((8, y + top + side // 2 - 6), f"seed {record.settings.get('seed', '')}", fill="black", font=font)
-        shown = [(_enlarged(step.x, SHEET_SIDE), f"t {step.t:.0f}") for step in _chosen(record, SHEET_STEPS)]
-        for column, (picture, words) in enumerate([*shown, (final, "final")]):
-            x = left + column * (side + gap)
-            draw.text((x, y + 6), words, fill="black", font=font)
-            page.paste(picture, (x, y + top))
-    return images.to_png(page, {KEYWORD: settings_text(records[0].settings)})
+    """A contact sheet as PNG: a row a picture, x_t from noise to the end with its t below it, and the seed."""
+    rows = []
+    for record in records:
+        seed = f"seed {record.settings.get('seed', '')}"
+        shown = [(step.x, (f"t {step.t:.0f}", "")) for step in _chosen(record, SHEET_STEPS)]
+        rows.append([*shown, (record.final, ("final", seed))])
+    return images.to_png(captioned(rows, SHEET_SIDE, 14), {KEYWORD: settings_text(records[0].settings)})
 
 
 # ---------------------------------------------------------------- reading

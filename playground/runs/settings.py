@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from playground.errors import UserError
 from playground.knobs import Knob
 from playground.samplers import SAMPLERS
-from playground.schedules import SCHEDULES, SPACINGS, drawn
+from playground.schedules import MAX_T, SCHEDULES, SPACINGS, drawn
 
 TABS = ("noise", "schedules", "train", "denoise", "generate", "paint", "duel", "score", "objective")
 PICTURE_TABS = ("noise", "denoise", "generate", "paint", "duel")
@@ -62,8 +62,8 @@ ROWS = (
             label="Schedules"),
     Setting("points", "text", drawn.POINTS, 1, MAX_TEXT, tabs=TABS, label="Drawn curve",
             help="Signal left at even steps from 0 to T, from 1 downwards."),
-    Setting("T", "int", 1000, 1, 4000, 1, tabs=TABS, label="Steps of the schedule, T"),
-    Setting("t", "int", 400, 0, 4000, 1, tabs=TABS, label="Level t", help="0 is the clean picture, T is noise."),
+    Setting("T", "int", 1000, 1, MAX_T, 1, tabs=TABS, label="Steps of the schedule, T"),
+    Setting("t", "int", 400, 0, MAX_T, 1, tabs=TABS, label="Level t", help="0 is the clean picture, T is noise."),
     Setting("zero_terminal_snr", "bool", False, tabs=("noise", "schedules", "denoise"), label="Zero signal at T"),
     Setting("prompt", "text", "cat face", 0, 200, tabs=SPOKEN, label="Prompt"),
     Setting("style", "name", "noto", 0, 40, tabs=SPOKEN, label="Style"),

@@ -17,10 +17,11 @@ from playground.theory.clouds import Cloud, Trace
 EPS_SCALE = 4096  # ε as int16: ±8 σ in steps of 2.4e-4 (as in lib.js)
 
 
-def encoded(array: np.ndarray) -> str:
-    """An array's bytes, little-endian, as base64."""
-    little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"))
-    return base64.b64encode(little.tobytes()).decode()
+def encoded(data: bytes | np.ndarray) -> str:
+    """Bytes, or those of an array, little-endian, as base64."""
+    if isinstance(data, np.ndarray):
+        data = np.ascontiguousarray(data).astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
+    return base64.b64encode(data).decode()
 
 
 def picture_value(x0: Tensor, eps: Tensor, **more: object) -> dict:

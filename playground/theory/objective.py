@@ -138,7 +138,7 @@ def asking(x0: Tensor, levels: Sequence[Level], noise) -> Generator[tuple[Tensor
 
 
 @dataclass(frozen=True)
-class Error:
+class Misses:
     """Mean squared errors per value of one prediction at t. `score` is (1−ᾱ)·|s_θ − ∇log q(x_t | x0)|², worked
     out from the scores alone: denoising score matching (Vincent 2011), which is `eps` by another road."""
 
@@ -149,13 +149,13 @@ class Error:
     score: float
 
 
-def error(x0: Tensor, x: Tensor, level: Level, prediction: Prediction) -> Error:
+def misses(x0: Tensor, x: Tensor, level: Level, prediction: Prediction) -> Misses:
     """How wrong a prediction about x = q_sample(x0, level, ε) is; all (…), t ≥ 1."""
     x0, x, a, s = x0.double(), x.double(), level.signal_rate, level.noise_rate
     eps = (x - a * x0) / s
     belief = Prediction(prediction.x0.double(), prediction.eps.double(), level)
     true_score = -(x - a * x0) / (1 - level.alpha_bar)
-    return Error(
+    return Misses(
         level.t,
         x0=(belief.x0 - x0).square().mean().item(),
         eps=(belief.eps - eps).square().mean().item(),
@@ -164,10 +164,10 @@ def error(x0: Tensor, x: Tensor, level: Level, prediction: Prediction) -> Error:
     )
 
 
-def mean_errors(errors: Sequence[Error], count: int = 32) -> list[Error]:
+def mean_misses(errors: Sequence[Misses], count: int = 32) -> list[Misses]:
     """Means over neighbouring t: about `count` Errors, t rising; those of one t stay together, of t = 1 apart."""
     least = len(errors) / count
-    groups: list[list[Error]] = []
+    groups: list[list[Misses]] = []
     for each in sorted(errors, key=lambda each: each.t):
         last = groups[-1] if groups else None
         if last and (last[-1].t == each.t or (len(last) < least and last[-1].t > 1)):
@@ -176,7 +176,7 @@ def mean_errors(errors: Sequence[Error], count: int = 32) -> list[Error]:
             groups.append([each])
     names = ("t", "x0", "eps", "v", "score")
     return [
-        Error(**{name: math.fsum(getattr(each, name) for each in group) / len(group) for name in names})
+        Misses(**{name: math.fsum(getattr(each, name) for each in group) / len(group) for name in names})
         for group in groups
     ]
 
@@ -200,7 +200,7 @@ class Bound:
 
 def bound(
     schedule: NoiseSchedule,
-    runs: Sequence[Sequence[Error]],
+    runs: Sequence[Sequence[Misses]],
     prior: float,
     decoders: Sequence[Sequence[float]],
     variance: str = "beta_tilde",
@@ -210,7 +210,7 @@ def bound(
 
     Σ L_{t−1} is Σ weight·error/chance over a run's draws (importance sampling in strata). Two draws that follow each
     other differ by chance, and by the little between their strata: from those differences comes the standard error,
-    rather too large than too small. The curve of L_{t−1} runs through `mean_errors`, and is scaled to that sum.
+    rather too large than too small. The curve of L_{t−1} runs through `mean_misses`, and is scaled to that sum.
     """
     weight, constant = step_weight(schedule, variance)
     # Where a step leaves no signal both are infinite or undefined; there is then nothing left to tell.
@@ -226,7 +226,7 @@ def bound(
     told = math.fsum(sums) / len(sums)
     nats = constant.clone()
     if any(runs):
-        rows = mean_errors([each for run in runs for each in run])
+        rows = mean_misses([each for run in runs for each in run])
         shape = weight * interpolated(schedule, [row.t for row in rows], [row.x0 for row in rows])
         nats += shape * (told / shape.sum().clamp(min=1e-300))
     bits = 1 / math.log(2)

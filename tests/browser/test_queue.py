@@ -1,6 +1,8 @@
 """No event is lost that joins while the stream of the ones before it is closing."""
 
 import asyncio
+import contextlib
+import time
 
 import gradio as gr
 import pytest
@@ -43,28 +45,48 @@ def served(request):
     demo.close()
 
 
+@contextlib.contextmanager
+def ended(page):
+    """Waits, after what is done inside, until a stream of events has come to its end, whoever ends it."""
+    streams, last = [], time.monotonic() + 30
+
+    def take(request):
+        if "/queue/data" in request.url:
+            streams.append(request)
+
+    for event in ("requestfinished", "requestfailed"):
+        page.on(event, take)
+    yield
+    while not streams and time.monotonic() < last:
+        page.evaluate("new Promise(requestAnimationFrame)")
+    assert streams, "no stream has ended"
+    for event in ("requestfinished", "requestfailed"):
+        page.remove_listener(event, take)
+
+
 def test_an_event_that_joins_while_the_stream_is_closing(page, served):
     ours, url = served
     page.goto(url)
     said = page.get_by_label("Said")
     for _ in range(2):  # the second time, the stream that was opened anew is the one that ends
-        page.get_by_role("button", name="First").click()
-        expect(said).to_have_value("one")
-        page.get_by_role("button", name="Second").click()
-        if not ours:  # what it is for: when Gradio mends this, our script can go
-            page.wait_for_timeout(1000 * SLOW + 2000)
+        with ended(page):
+            page.get_by_role("button", name="First").click()
+            expect(said).to_have_value("one")
+            page.get_by_role("button", name="Second").click()
+        if not ours:  # what our script is for: when Gradio mends this, it can go
+            page.evaluate("new Promise(requestAnimationFrame)")
             expect(said).to_have_value("one")
             return
-        expect(said).to_have_value("two", timeout=10_000)
-        page.wait_for_timeout(1000 * SLOW + 500)
+        with ended(page):
+            expect(said).to_have_value("two", timeout=10_000)
 
 
 def test_without_a_closing_stream_nothing_waits(page, served):
     _ours, url = served
     page.goto(url)
     said = page.get_by_label("Said")
-    page.get_by_role("button", name="First").click()
-    expect(said).to_have_value("one", timeout=5_000)
-    page.wait_for_timeout(1000 * SLOW + 500)
+    with ended(page):
+        page.get_by_role("button", name="First").click()
+        expect(said).to_have_value("one", timeout=5_000)
     page.get_by_role("button", name="Second").click()
     expect(said).to_have_value("two", timeout=1000 * SLOW)

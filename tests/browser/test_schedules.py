@@ -11,16 +11,16 @@ from axe_playwright_python.sync_playwright import Axe
 
 from playground.checkpoints import load
 from playground.engine import Engine
-from playground.images import to_pixels
 from playground.page.controls import Page
 from playground.page.tabs import objective, schedules
 from playground.page.theme import CSS, THEME
 from playground.page.widgets import head, served
 from playground.page.widgets.link import link
 from playground.runs.figures import SCHEDULE_STYLES
-from playground.runs.forward import FIRST, chosen_picture
+from playground.runs.forward import FIRST, chosen_picture, strip
 from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
+from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
 
 CURVES = "#schedules-curves .curves"
@@ -143,7 +143,8 @@ def test_strips_are_the_servers_to_a_grey_level(lab):
             row,
         )
         got = np.array(got, np.int16).reshape(STRIP_SIZE, 10 * STRIP_SIZE, 4)[..., :3]
-        want = to_pixels(schedules.strip(SCHEDULES[name].make(), x0, DEFAULTS["seed"].default)).astype(np.int16)
+        eps = noise_of(DEFAULTS["seed"].default)(x0.shape)
+        want = strip(x0, eps, SCHEDULES[name].make())[1].astype(np.int16)
         assert np.abs(got - want).max() <= 1
 
 

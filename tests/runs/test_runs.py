@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from playground.images import to_pixels
 from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.predictions import Prediction
 from playground.runs import Live, experiments, lane_for, lanes, live
+from playground.runs.live import paced
 from playground.runs.receipts import read_receipt
 from playground.runs.records import sha256
 from playground.samplers.noise import noise_of
@@ -217,3 +219,33 @@ def test_words_and_names_that_nobody_knows(engine):
         runs.engine_for("../../etc/passwd")
     with pytest.raises(UserError, match="Steps"):
         lane_for(engine, SETTINGS | {"steps": 0})
+
+
+def sent_at(frames, pause=1.0, running=2):
+    """When `paced` sends how many of the frames, given as (lane, second at which it comes)."""
+    now = [0.0]
+
+    def come():
+        for lane, second in frames:
+            now[0] = second
+            yield [SimpleNamespace(lane=lane)]
+
+    paces = paced(come(), lambda: pause, lambda: running, clock=lambda: now[0])
+    return [(now[0], len(handful)) for handful in paces]
+
+
+@pytest.mark.parametrize(
+    ("frames", "sent"),
+    [
+        ([(0, 5.0), (0, 5.5), (1, 5.9), (0, 6.2)], [(5.0, 1), (6.2, 3)]),  # at once; then both lanes, a pause later
+        ([(0, 0.0), (0, 1.2), (0, 1.9), (0, 2.1), (0, 2.2)], [(0.0, 1), (2.1, 3), (2.2, 1)]),  # one lane lags behind
+        ([(0, 0.0), (1, 0.1), (0, 0.2)], [(0.0, 1), (0.2, 2)]),  # the end waits for nothing
+        ([(k % 2, k / 8) for k in range(25)], [(0.0, 1), (1.125, 9), (2.25, 9), (3.0, 6)]),
+    ],
+)
+def test_frames_are_sent_in_handfuls(frames, sent):
+    assert sent_at(frames) == sent
+
+
+def test_frames_are_sent_one_by_one_where_there_is_time():
+    assert sent_at([(0, 0.0), (0, 1.5), (0, 3.0)], running=1) == [(0.0, 1), (1.5, 1), (3.0, 1)]

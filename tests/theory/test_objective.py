@@ -12,16 +12,16 @@ from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, NoiseSchedule, zero_terminal_snr
 from playground.theory.exact import Gaussian
 from playground.theory.objective import (
-    Error,
+    Misses,
     asking,
     bound,
     chances,
     discretised_nll,
     drawn,
-    error,
     interpolated,
     loss_weight,
-    mean_errors,
+    mean_misses,
+    misses,
     normal_kl,
     posterior_coefficients,
     prior_kl,
@@ -131,7 +131,7 @@ def measured(schedule, mean, std, count, ts, seed=0):
     errors = []
     run(
         asking(x0, [schedule.level(t) for t in ts], noise), denoise,
-        lambda x, level, prediction: errors.append(error(x0, x, level, prediction)),
+        lambda x, level, prediction: errors.append(misses(x0, x, level, prediction)),
     )  # fmt: skip
     return errors, x0
 
@@ -173,7 +173,7 @@ def estimate(schedule, std, x0, seed, variance="beta_tilde", count=64):
     decoded = reverse_variance(schedule, variance)[1]
 
     def record(x, level, prediction):
-        errors.append(error(x0, x, level, prediction))
+        errors.append(misses(x0, x, level, prediction))
         if level.t == 1:
             decoders.append(discretised_nll(x0, prediction.x0, decoded).mean().item())
 
@@ -260,7 +260,7 @@ def test_no_signal_at_T_breaks_nothing(T):
     schedule = zero_terminal_snr(SCHEDULES["linear"].make(T))
     x0, x = torch.ones(1, 4), torch.zeros(1, 4)
     ts = drawn(schedule, 16, torch.Generator().manual_seed(0))
-    errors = [error(x0, x, schedule.level(t), nothing(schedule, t)) for t in ts if t > 1]
+    errors = [misses(x0, x, schedule.level(t), nothing(schedule, t)) for t in ts if t > 1]
     terms = bound(schedule, [errors], 0.0, [[1.0, 1.0]])
     assert terms.steps.isfinite().all() and terms.total >= terms.decoder > 0
 
@@ -269,9 +269,9 @@ def nothing(schedule, t):
     return Prediction(torch.zeros(1, 1), torch.zeros(1, 1), schedule.level(t))
 
 
-def test_mean_errors_average_over_neighbours():
-    rows = [Error(t, float(t), 1, 1, 1) for t in (1, 1, *[2] * 10, *range(3, 53))]
-    means = mean_errors(rows, 10)
+def test_mean_misses_average_over_neighbours():
+    rows = [Misses(t, float(t), 1, 1, 1) for t in (1, 1, *[2] * 10, *range(3, 53))]
+    means = mean_misses(rows, 10)
     assert [(row.t, row.x0) for row in means[:2]] == [(1, 1), (2, 2)]  # those of one t together, t = 1 apart
     assert [row.t for row in means[2:]] == sorted(row.t for row in means[2:]) and 8 <= len(means) <= 11
     assert all(row.x0 == pytest.approx(row.t) for row in means)

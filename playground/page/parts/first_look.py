@@ -6,10 +6,11 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import gradio as gr
 
-from playground.engine.batching import SMALL
+from playground.engine.batching import SMALL_SIDE
 from playground.errors import UserError
 from playground.page.controls import QUIET, building, errors_shown
 from playground.page.widgets.receipt import ReceiptCorner
@@ -22,15 +23,16 @@ KEPT = 8  # finished runs, for each player
 
 
 def first_look(view: gr.HTML, prepare: Callable, inputs: dict, corner: ReceiptCorner) -> None:
-    """The finished run that the page's link asks for, or the one of the settings that the page starts with:
-    `prepare(values, who)`, as for `sampling.stream`.
+    """Shows a finished run before anyone presses a button: the one in the link's query or, if that is invalid or too
+    long, the default settings'. `prepare(values, who)` builds it, as for `run.stream`.
 
-    Each is made once, for whoever comes first; not by a model of large pictures, which would take minutes. Like any
-    other run it can be kept, in the corner.
+    Each is made once, by whoever comes first; others who ask for the same wait for it, and nobody waits for another
+    link's. A model of large pictures, which would take minutes, shows nothing. Like any other run it can be kept, in
+    the corner.
     """
     start = {"device": building().start("device")} | {name: component.value for name, component in inputs.items()}
-    made: OrderedDict[str, tuple[dict, list[RunRecord]]] = OrderedDict()
-    making = threading.Lock()
+    made: OrderedDict[str, Future[tuple[dict, list[RunRecord]]]] = OrderedDict()
+    looking = threading.Lock()  # at the dict, never while a run is made
 
     def asked(request: gr.Request) -> tuple[dict, Live]:
         """The values, and their run; of a run of other settings than the link's that it is one."""
@@ -48,16 +50,23 @@ def first_look(view: gr.HTML, prepare: Callable, inputs: dict, corner: ReceiptCo
 
     def example(request: gr.Request) -> dict:
         values, live = asked(request)
-        if live.engine.size > SMALL:
+        if live.engine.size > SMALL_SIDE:
             return gr.skip()
         live.more["settings"] = {name: value for name, value in values.items() if name in DEFAULTS}
         key = json.dumps([live.engine.checkpoint.name, values, live.more], default=str)
-        with making:
-            if key not in made:
-                made[key] = live.whole(example=True), [lane.record() for lane in live.lanes]
-                while len(made) > KEPT:
-                    made.popitem(last=False)
-            shown, records = made[key]
+        with looking:
+            mine = key not in made
+            future = made.setdefault(key, Future())
+            while len(made) > KEPT:
+                made.popitem(last=False)
+        if mine:
+            try:
+                future.set_result((live.whole(example=True), [lane.record() for lane in live.lanes]))
+            except Exception as error:
+                with looking:
+                    made.pop(key, None)  # the next one tries again
+                future.set_exception(error)
+        shown, records = future.result()
         corner.keep(request.session_hash, records, only_if_none=True)
         return shown
 

@@ -19,7 +19,7 @@ from playground.page.widgets import widget
 from playground.runs.settings import DEFAULTS, check
 
 EXAMPLES = ("red heart", "lion", "watermelon", "guitar", "sunflower", "rocket", "cat face", "grinning face")
-LIMIT = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
+TWO_THINGS = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
 
 
 # ---------------------------------------------------------------- the model
@@ -70,12 +70,12 @@ def vocabulary(tab: str, checkpoint: str) -> dict:
     """What completes the prompt: the model's words, some prompts that work, and one that shows its limit."""
     words = list(checkpoints.outline(checkpoint).words)
     known = set(words)
-    fit = [text for text in (*EXAMPLES, LIMIT) if known.issuperset(text.split())]
+    fit = [text for text in (*EXAMPLES, TWO_THINGS) if known.issuperset(text.split())]
     return {
         "model": checkpoint,
         "words": words,
-        "examples": [text for text in fit if text != LIMIT][:3],
-        "limit": LIMIT if LIMIT in fit else "",
+        "examples": [text for text in fit if text != TWO_THINGS][:3],
+        "limit": TWO_THINGS if TWO_THINGS in fit else "",
         "box": f"{tab}-prompt",
     }
 

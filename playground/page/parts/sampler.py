@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import gradio as gr
 
 from playground.errors import UserError
 from playground.page.controls import QUIET, building, control
+from playground.page.parts.knobs import all_knobs, follow_method, knob_controls
 from playground.page.parts.model import guidance_state, starting_model
 from playground.page.translations import _
 from playground.page.widgets import widget
 from playground.runs.lanes import announced
 from playground.samplers import SAMPLERS
 
-KNOBS = tuple(dict.fromkeys(knob.name for sampler in SAMPLERS.values() for knob in sampler.knobs))
+KNOBS = tuple(all_knobs(SAMPLERS))
 # What an endpoint that samples pictures takes, beside what it makes of them.
 SAMPLING = ("sampler", "steps", "guidance_scale", "eta", "spacing", "schedule", "checkpoint", "device")
 SAMPLING += (*KNOBS, "points")
-SIGNS = {
-    "beta_tilde": _("β̃, of the posterior"),
-    "beta": _("β, of the forward step"),
-    "ancestral": _("an ancestral step"),
-    "none": _("nothing"),
-}
 SPACED = {
     "trailing": _("Trailing: even in t, from T"),
     "leading": _("Leading: even in t, to 1"),
@@ -33,30 +26,9 @@ SPACED = {
 }
 
 
-# ---------------------------------------------------------------- the sampler
-
-
-def named(choices: Sequence[str]) -> list[tuple[str, str]]:
-    """Choices of a knob as a control shows them: (its sign, the choice)."""
-    return [(SIGNS.get(choice, choice), choice) for choice in choices]
-
-
 def spacing(tab: str) -> gr.components.Component:
     """The control of the spacing, its choices in words."""
     return control("spacing", tab, choices=[(words, name) for name, words in SPACED.items()])
-
-
-def knob_state(name: str, sampler: str) -> dict:
-    """What the control of a sampler's knob shows while `sampler` is chosen: hidden where it has no such knob."""
-    knob = next((knob for knob in SAMPLERS[sampler].knobs if knob.name == name), None)
-    if knob is None:
-        return {"visible": False}
-    state = {"visible": True, "value": knob.default, "label": _(knob.label)}
-    return state | (
-        {"choices": named(knob.choices)}
-        if knob.choices
-        else {"minimum": knob.low, "maximum": knob.high, "step": knob.step}
-    )
 
 
 def sampler_controls(tab: str, guided: bool = True) -> tuple[dict[str, gr.components.Component], gr.HTML]:
@@ -64,22 +36,12 @@ def sampler_controls(tab: str, guided: bool = True) -> tuple[dict[str, gr.compon
     titles = [(entry.title, name) for name, entry in SAMPLERS.items()]
     made = {"sampler": control("sampler", tab, choices=titles)}
     start = building().start("sampler")
-    knobs = {name: control(name, tab, **knob_state(name, start)) for name in KNOBS}
+    knobs = knob_controls(tab, SAMPLERS, start)
     made |= knobs | {"steps": control("steps", tab)}
     if guided:
         made["guidance_scale"] = control("guidance_scale", tab, **guidance_state(starting_model()))
     cost = widget("cost", None, elem_id=f"{tab}-cost")
-    made["sampler"].change(
-        lambda sampler: (
-            [gr.update(**knob_state(name, sampler)) for name in knobs]
-            if len(knobs) > 1
-            else gr.update(**knob_state(KNOBS[0], sampler))
-        ),
-        made["sampler"],
-        list(knobs.values()),
-        queue=False,
-        **QUIET,
-    )
+    follow_method(SAMPLERS, made["sampler"], knobs)
     return made, cost
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from playground.errors import UserError
 from playground.images import to_pixels, to_tensor
 from playground.images.bundled import PICTURES
-from playground.page.controls import answered, control, errors_shown, safe_image
+from playground.page.controls import HURRIED, answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.knobs import follow_method, knob_controls
 from playground.page.translations import _
 from playground.page.widgets.scrubber import scrubber
 from playground.predictions import q_sample
@@ -25,6 +26,7 @@ from playground.runs.forward import (
     numbers_of,
     schedule_of,
     seen,
+    strip,
     walk,
 )
 from playground.runs.frames import error_map
@@ -37,11 +39,8 @@ TITLE = _("Noise")
 TAB = "noise"
 SIZES = [int(size) for size in DEFAULTS["resolution"].choices]
 SIZE = int(DEFAULTS["resolution"].default)
-STRIP = 10
 MOST = 64  # side of the picture that comes with a question from the page
 WALKS = threading.BoundedSemaphore(2)  # such questions go around the queue, and 4,000 steps take a second
-# every knob of every schedule once; where two schedules share a name, the first one's
-KNOBS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}
 
 
 def noise_endpoint(values: dict, image: Image.Image | None = None, size: int = SIZE, chain: bool = False):
@@ -60,15 +59,14 @@ def noise_endpoint(values: dict, image: Image.Image | None = None, size: int = S
     x0 = chosen_picture(image, picture, size)
     eps = noise_of(seed)(x0.shape)
     x = q_sample(x0, level, eps)
-    levels = [made.level(round(k * made.T / (STRIP - 1))) for k in range(STRIP)]
-    strip = np.concatenate([to_pixels(q_sample(x0, each, eps))[0] for each in levels], axis=1)
+    levels, film = strip(x0, eps, made)
     told = used | {"picture": "" if image is not None else picture or FIRST, "seed": seed, "size": size}
     told |= numbers_of(level) | {"mean": x.mean().item(), "std": x.std(correction=0).item()}
     told["strip"] = [each.t for each in levels]
     if chain:
         told |= walk(x0[..., :MOST, :MOST], made, t, seed)[2]
     stem = f"{used['schedule']}_T-{made.T}_t-{t}_seed-{seed}.png"
-    shown = {"x0": x0[0], "eps": eps[0], "x_t": x[0], "strip": Image.fromarray(strip)}
+    shown = {"x0": x0[0], "eps": eps[0], "x_t": x[0], "strip": film}
     return [(f"{name}_{stem}", each) for name, each in shown.items()], told
 
 
@@ -146,21 +144,20 @@ def build(page) -> None:
             titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
             schedule = control("schedule", TAB, choices=titles)
             with gr.Accordion(_("More"), open=False, elem_id="noise-more"):
-                knobs = {name: _knob(name, start["schedule"]) for name in KNOBS}
+                knobs = knob_controls(TAB, SCHEDULES, start["schedule"])
                 zero = control("zero_terminal_snr", TAB)
                 T = control("T", TAB)
                 seed = control("seed", TAB)
                 squares = [(f"{n}²", str(n)) for n in SIZES]
                 resolution = control("resolution", TAB, as_=gr.Radio, choices=squares)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     gr.on(
         [named.change, upload.change, seed.change, resolution.change],
         errors_shown(lambda *given: picture_of(*given[:3], int(check("resolution", given[3])))),
-        [upload, named, seed, resolution], stage, trigger_mode="always_last", **quiet,
+        [upload, named, seed, resolution], stage, trigger_mode="always_last", **HURRIED,
     )  # fmt: skip
-    upload.upload(lambda: None, None, named, **quiet)
-    named.input(lambda: None, None, upload, **quiet)
+    upload.upload(lambda: None, None, named, **HURRIED)
+    named.input(lambda: None, None, upload, **HURRIED)
 
     inputs = {"schedule": schedule, "T": T, "zero_terminal_snr": zero} | knobs
 
@@ -169,25 +166,8 @@ def build(page) -> None:
 
     gr.on(
         [item.change for item in inputs.values()],
-        errors_shown(bend), list(inputs.values()), stage, trigger_mode="always_last", **quiet,
+        errors_shown(bend), list(inputs.values()), stage, trigger_mode="always_last", **HURRIED,
     )  # fmt: skip
-    # a knob two schedules share need not suit both: a schedule chosen by hand starts from its own values
-    schedule.input(_own_values, schedule, list(knobs.values()), **quiet)
-    schedule.change(_own_knobs, schedule, list(knobs.values()), **quiet)
-    settings = ("image", "picture", "schedule", "T", "t", "seed", "size", "chain", "zero_terminal_snr", *KNOBS)
+    follow_method(SCHEDULES, schedule, knobs)
+    settings = ("image", "picture", "schedule", "T", "t", "seed", "size", "chain", "zero_terminal_snr", *knobs)
     endpoint(noise_endpoint, "noise", settings=settings)
-
-
-def _knob(name: str, method: str):
-    own = {knob.name: knob for knob in SCHEDULES[method].knobs}
-    return control(name, TAB, value=own.get(name, KNOBS[name]).default, visible=name in own)
-
-
-def _own_values(method: str) -> list:
-    own = {knob.name: knob for knob in SCHEDULES[method].knobs}
-    return [gr.update(value=own[name].default) if name in own else gr.skip() for name in KNOBS]
-
-
-def _own_knobs(method: str) -> list:
-    own = {knob.name for knob in SCHEDULES[method].knobs}
-    return [gr.update(visible=name in own) for name in KNOBS]

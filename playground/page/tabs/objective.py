@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import gradio as gr
 from PIL import Image
 
-from playground.page.controls import control, errors_shown, safe_image
+from playground.page.controls import QUIET, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.knobs import named
 from playground.page.parts.model import about_model, model_state
-from playground.page.parts.sampler import named
 from playground.page.translations import _
 from playground.page.widgets.curves import curves
 from playground.runs.assay import Assay, assays
@@ -21,7 +21,6 @@ from playground.theory.objective import VARIANCES
 TITLE = _("Objective")
 TAB = "objective"
 NOTE = "Measured on pictures painted for this page, or on one of yours; the model learnt from other kinds."
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build(page) -> None:

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 import gradio as gr
 import torch
 from PIL import Image
-from torch import Tensor
 
 from playground.errors import UserError
 from playground.images.bundled import PICTURES
-from playground.page.controls import control, errors_shown, safe_image
+from playground.page.controls import HURRIED, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
 from playground.page.translations import _
 from playground.page.widgets.curves import curves
-from playground.predictions import q_sample
 from playground.runs.figures import SCHEDULE_VIEWS, schedule_curves
-from playground.runs.forward import FIRST, chosen_picture, numbers_of
+from playground.runs.forward import FIRST, chosen_picture, numbers_of, strip
 from playground.runs.settings import DEFAULTS, check, shorten
 from playground.runs.wire import STRIP_SIZE, picture_value, schedules_value
 from playground.samplers.noise import noise_of
@@ -28,7 +26,6 @@ TAB = "schedules"
 DRAWN = "custom"
 LABELS = {name: kind.title for name, kind in SCHEDULES.items()}
 KNOBS = [(name, knob) for name, kind in SCHEDULES.items() for knob in kind.knobs if name != DRAWN]
-QUIET = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
 
 
 def build(page) -> None:
@@ -66,18 +63,18 @@ def build(page) -> None:
 
     inputs = [names, T, zero, points, *sliders]
     changes = [item.change for item in inputs]
-    gr.on(changes, errors_shown(redraw), inputs, chart, trigger_mode="always_last", **QUIET)
+    gr.on(changes, errors_shown(redraw), inputs, chart, trigger_mode="always_last", **HURRIED)
     names.change(
         lambda names: [gr.update(visible=name in (names or ())) for name in groups],
-        names, list(groups.values()), **QUIET,
+        names, list(groups.values()), **HURRIED,
     )  # fmt: skip
     gr.on(
         [named.change, upload.change, seed.change],
         errors_shown(lambda name, image, seed: gr.HTML(picture=strip_picture(name, image, seed))),
-        [named, upload, seed], chart, trigger_mode="always_last", **QUIET,
+        [named, upload, seed], chart, trigger_mode="always_last", **HURRIED,
     )  # fmt: skip
-    upload.upload(lambda: None, None, named, **QUIET)
-    named.input(lambda: None, None, upload, **QUIET)
+    upload.upload(lambda: None, None, named, **HURRIED)
+    named.input(lambda: None, None, upload, **HURRIED)
     settings = ("schedules", "T", "t", "points", "zero_terminal_snr", "seed", "picture", "image", "view")
     more = {"settings": (*settings, "knobs", "dark"), "defaults": {"view": "alpha_bar"}}
     endpoint(curves_endpoint, "schedule_curves", **more)
@@ -142,7 +139,8 @@ def curves_endpoint(
     made = chosen(schedules, T, zero_terminal_snr, points, knobs)
     t = min(t, T)
     x0 = chosen_picture(image, picture, STRIP_SIZE)
-    strips = [(f"strip-{name}_T-{T}_seed-{seed}.png", strip(schedule, x0, seed)) for name, schedule in made.items()]
+    eps = noise_of(seed)(x0.shape)
+    strips = [(f"strip-{name}_T-{T}_seed-{seed}.png", strip(x0, eps, each)[1]) for name, each in made.items()]
     numbers = [
         {"schedule": name, "at_t": numbers_of(each.level(t)), "at_T": numbers_of(each.level(T))}
         for name, each in made.items()
@@ -152,10 +150,3 @@ def curves_endpoint(
         "seed": seed, "picture": "" if image else picture or FIRST, "view": view, "knobs": knobs,
     }  # fmt: skip
     return strips, used | {"numbers": numbers, "figure": schedule_curves(made, LABELS, view, dark)}
-
-
-def strip(schedule: NoiseSchedule, x0: Tensor, seed: int) -> Tensor:
-    """x0 (1, 3, n, n) at ten levels, evenly from t = 0 to T, side by side: (3, n, 10n)."""
-    eps = noise_of(seed)(x0.shape)
-    levels = [schedule.level(round(k * schedule.T / 9)) for k in range(10)]
-    return torch.cat([q_sample(x0, level, eps)[0] for level in levels], dim=-1)

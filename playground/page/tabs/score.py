@@ -12,6 +12,7 @@ from playground.errors import UserError
 from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
 from playground.page.parts.clouds import CLOUDS
+from playground.page.parts.knobs import follow_method, knob_controls
 from playground.page.parts.sampler import KNOBS, sampler_controls, spacing, tell_cost
 from playground.page.translations import _
 from playground.page.widgets.field import field
@@ -32,7 +33,6 @@ from playground.theory.clouds import (
 TITLE = _("Score")
 TAB = "score"
 PICTURE_SIZE = 64
-BENDS = {knob.name: knob for kind in reversed(SCHEDULES.values()) for knob in kind.knobs}  # of any schedule
 NO_DRAWING = {"points": [], "stamp": 0}
 TEAL, ORANGE = (94, 190, 180), (217, 72, 15)
 
@@ -51,7 +51,7 @@ def build(page) -> None:
                 made |= {"particles": control("particles", TAB), "spacing": spacing(TAB)}
                 titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
                 made["schedule"] = control("schedule", TAB, choices=titles)
-                bends = {name: control(name, TAB, **_bend(name, page.start("schedule"))) for name in BENDS}
+                bends = knob_controls(TAB, SCHEDULES, page.start("schedule"))
                 made |= bends | {name: control(name, TAB) for name in ("zero_terminal_snr", "T")}
             tell_cost(cost, made, "particle")
             made["picture"] = control("picture", TAB, value=FIRST, visible=False)  # the Noise tab's, at the same t
@@ -67,23 +67,10 @@ def build(page) -> None:
     changes, inputs = [item.change for item in made.values()], list(made.values())
     gr.on(changes, errors_shown(show), [drawing, *inputs], view, trigger_mode="always_last", **QUIET)
     view.drawn(errors_shown(keep), inputs, [drawing, view], trigger_mode="multiple", **QUIET)
-    # a schedule chosen by hand starts from its own values of the knobs that it shares with another
-    made["schedule"].input(
-        lambda name: [gr.update(**_bend(knob, name)) for knob in BENDS], made["schedule"], list(bends.values()), **QUIET
-    )
-    made["schedule"].change(
-        lambda name: [gr.update(visible=_bend(knob, name)["visible"]) for knob in BENDS],
-        made["schedule"], list(bends.values()), **QUIET,
-    )  # fmt: skip
+    follow_method(SCHEDULES, made["schedule"], bends)
     asked = ("dataset", "drawing", "x", "y", "t", "schedule", "T", "zero_terminal_snr")
     run = ("sampler", "steps", "spacing", "seed", "particles", *KNOBS, "points")
     endpoint(score_endpoint, "score", settings=asked + run)
-
-
-def _bend(name: str, schedule: str) -> dict:
-    """What the control of a schedule's knob shows while `schedule` is chosen."""
-    own = {knob.name: knob for knob in SCHEDULES[schedule].knobs}
-    return {"visible": name in own, "value": own.get(name, BENDS[name]).default}
 
 
 def view_of(values: Mapping[str, object], drawn: Mapping) -> dict:

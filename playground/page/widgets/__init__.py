@@ -10,7 +10,6 @@ by relative paths: ``import { text } from "../lib/words.js"``. `served` serves t
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ import gradio as gr
 from playground.images.bundled import PICTURES, picture
 from playground.page.undocumented import shipped
 from playground.page.widgets.served import FOLDER, LOADER, preloads
+from playground.runs.wire import encoded
 
 _START = (  # values that come while the script is loading are kept for it
     "let early = []; watch('value', () => early && early.push(props.value)); "
@@ -99,7 +99,7 @@ def _picture_faces() -> str:
     for place, name in enumerate(PICTURES, start=1):
         file = io.BytesIO()
         picture(name, 96).save(file, "WEBP", quality=80)
-        data = base64.b64encode(file.getvalue()).decode()
+        data = encoded(file.getvalue())
         rules.append(f".lab-pictures label:nth-of-type({place}){{--face:url(data:image/webp;base64,{data})}}")
     return "".join(rules)
 
