@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -20,11 +21,15 @@ SETTINGS = {"prompt": "cat face", "style": "flat", "sampler": "ddim", "steps": 3
 
 @pytest.fixture(scope="module")
 def corner():
-    """{event: its function} of a corner of its own: keep, drop and verdict."""
+    """{event: its function} of a corner of its own, and `keep` by which a run gets there."""
     with gr.Blocks() as demo:
         made = ReceiptCorner("denoise", picture=safe_image())
-        made.follow(gr.Button().click(lambda: None, None, made.run))
-    return {fn.name: fn.fn for fn in demo.fns.values()}
+        made.follow(gr.Button().click(lambda: None))
+    return {fn.name: fn.fn for fn in demo.fns.values()} | {"keep": made.keep}
+
+
+ME = SimpleNamespace(session_hash="me")
+NOBODY = SimpleNamespace(session_hash="nobody")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,8 @@ def records(engine, seed, **more):
 
 def test_a_run_is_kept_as_files_and_as_one_archive_of_them(corner, engine, tmp_path):
     made = records(engine, 3)
-    shown = corner["_files"](made)
+    corner["keep"]("me", made)
+    shown = corner["files"](ME)
     paths = [Path(file["path"]) for file in shown.value]
     want = files(made)
     assert shown.visible and [path.name for path in paths] == [f"{made[0].name}_all.zip", *want]
@@ -52,10 +58,9 @@ def test_a_run_is_kept_as_files_and_as_one_archive_of_them(corner, engine, tmp_p
     assert paths[1].read_bytes() == want[paths[1].name]
 
 
-@pytest.mark.parametrize("nothing", [None, []])
-def test_without_a_run_there_is_nothing_to_keep(corner, nothing):
+def test_without_a_run_there_is_nothing_to_keep(corner):
     with pytest.raises(gr.Error, match="no run to keep"):
-        corner["_files"](nothing)
+        corner["files"](NOBODY)
 
 
 def test_a_dropped_file_brings_settings_and_picture_back_and_the_same_run_is_recognised(corner, engine, tmp_path):
@@ -66,10 +71,13 @@ def test_a_dropped_file_brings_settings_and_picture_back_and_the_same_run_is_rec
     value, receipt, picture = corner["restored"](str(tmp_path / name))
     assert value["settings"]["seed"] == 3 and value["settings"]["prompt"] == "cat face"
     assert "restored" in value["lines"][-1] and np.array_equal(np.asarray(picture), start)
-    again = corner["_verdict"](records(engine, 3, start=to_tensor(Image.fromarray(start), 16)), receipt)
-    other = corner["_verdict"](records(engine, 4, start=to_tensor(Image.fromarray(start), 16)), receipt)
+    verdicts = []
+    for seed in (3, 4):
+        corner["keep"]("me", records(engine, seed, start=to_tensor(Image.fromarray(start), 16)))
+        verdicts.append(corner["verdict"](ME, receipt))
+    again, other = verdicts
     assert again["lines"] != other["lines"] and again["nonce"] != other["nonce"]
-    assert corner["_verdict"](made, None) == gr.skip() == corner["_verdict"](None, receipt)
+    assert corner["verdict"](ME, None) == gr.skip() == corner["verdict"](NOBODY, receipt)
 
 
 def test_no_file_changes_nothing_and_a_strange_one_is_refused(corner, tmp_path):
