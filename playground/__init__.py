@@ -10,7 +10,7 @@
     lessons                              one file a lesson: text with a typed header
     page                                 Gradio: tabs, parts, widgets, endpoints, translations
     bench                                how fast
-    train  autoencode  evaluate          command lines, and nothing else
+    train  autoencode  distil  evaluate  command lines, and nothing else
 
 A wing imports itself and what stands on lower floors, never sideways and never up; tests/test_layout.py has the floors
 and holds the rule. Gradio is known in `page` alone (and in bench/plain.py, which measures it), every import is written

@@ -1,0 +1,200 @@
+"""Distilling a model into few steps without guidance: a student that lands where many guided steps of its teacher do.
+
+The teacher goes from noise to picture with `teacher_steps` guided steps of DDIM, as the page would. The student's steps
+are that many times longer: of each it learns the one x̂0 with which DDIM lands where the teacher's short steps had
+landed. That is the target of progressive distillation (Salimans & Ho 2022, arXiv:2202.00512, appendix G), here in one
+stage; and since the teacher's steps were guided, the answer has the guidance inside (Meng et al. 2023,
+arXiv:2210.03142), for half the rows. Of the starts some are the student's own (Ross et al. 2011, arXiv:1011.0686): what
+it missed in one step it learns to make good in the next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from playground.errors import UserError
+from playground.schedules import spaced
+from playground.training.recipe import Recipe
+from playground.training.trainer import Told, Trainer
+
+Net = Callable[..., Tensor]
+
+
+@dataclass
+class Distillation:
+    """What decides how a distillation goes.
+
+    steps: the student's; teacher_steps: the teacher's, a multiple of them; guidance: the teacher's scale.
+    pool: trajectories drawn at a time; kept: pools that are learnt from, the newest; updates: gradient steps on each.
+    own: share of the starts where the student has got to by itself; between: share of those between its own levels.
+    """
+
+    steps: int = 4
+    teacher_steps: int = 20
+    guidance: float = 2.0
+    pool: int = 2048
+    kept: int = 24
+    updates: int = 48
+    own: float = 0.35
+    between: float = 0.2
+
+
+def secant(x: Tensor, landed: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
+    """The x̂0 with which DDIM's step from x, at (signal rate, noise rate) `here`, lands on `landed`, at `there`: solved
+    from x' = a'·x̂0 + (s'/s)(x − a·x̂0)."""
+    (a, s), (a2, s2) = here, there
+    ratio = s2 / s
+    return (landed - ratio * x) / (a2 - ratio * a)
+
+
+def ddim_step(x: Tensor, x0: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
+    (a, s), (a2, s2) = here, there
+    return a2 * x0 + s2 / s * (x - a * x0)
+
+
+class Distiller:
+    """A student on its way. The trainer's net is the student, and its recipe says how it learns.
+
+    Args:
+        trainer: holds the student, begun with the teacher's weights, and what conditions are drawn from.
+        teacher: the same net with its own weights.
+        forward: of the teacher, without gradients, where it has been compiled.
+    """
+
+    def __init__(self, trainer: Trainer, teacher: nn.Module, plan: Distillation, forward: Net | None = None) -> None:
+        if plan.teacher_steps % plan.steps:
+            raise UserError("The teacher's steps must be a multiple of the student's.")
+        self.trainer, self.teacher, self.plan = trainer, teacher, plan
+        self.forward = teacher.model if forward is None else forward
+        self.stride = plan.teacher_steps // plan.steps
+        levels = spaced(trainer.net.schedule, plan.teacher_steps)
+        rates = [(level.signal_rate, level.noise_rate) for level in levels]
+        self.rates = torch.tensor(rates, dtype=torch.float32, device=trainer.device)  # (N + 1, 2)
+        self.t = torch.tensor([float(level.t) for level in levels], device=trainer.device)
+        self.pools: list[tuple[Tensor, Tensor, Told]] = []
+        self.drawn = 0  # pools
+
+    def at(self, index: Tensor | int) -> tuple[Tensor, Tensor]:
+        """(signal rate, noise rate), each (B, 1, 1, 1), at these of the teacher's levels."""
+        index = torch.as_tensor(index, device=self.rates.device).reshape(-1)
+        return tuple(part[:, None, None, None] for part in self.rates[index].unbind(dim=1))
+
+    def believed(self, net: nn.Module, forward: Net, x: Tensor, index: int | Tensor, told: tuple) -> Tensor:
+        """x̂0 of a net at one of the teacher's levels, for all rows or one each."""
+        t = self.t[torch.as_tensor(index, device=self.t.device)].expand(len(x))
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.trainer.autocast):
+            out = forward(x, t, *told).float()
+        a, s = self.at(index)
+        kind = self.trainer.recipe.prediction
+        return out if kind == "x0" else a * x - s * out if kind == "v" else (x - s * out) / a
+
+    @torch.no_grad()
+    def trajectories(self, told: Told, x: Tensor) -> Tensor:
+        """(N + 1, B, C, H, W): x from noise to picture, N guided steps of the teacher, x̂0 clipped as on the page."""
+        plan, count = self.plan, len(x)
+        nothing = Told(torch.zeros_like(told.words), torch.zeros_like(told.styles),
+                       None if told.lines is None else torch.zeros_like(told.lines))  # fmt: skip
+        both = told.with_more(nothing)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.trainer.autocast):
+            inputs = self.teacher.embed(both.words, both.styles, both.lines)
+        path = [x]
+        for k in range(plan.teacher_steps):
+            x0 = self.believed(self.teacher, self.forward, torch.cat([x, x]), k, inputs)
+            x0 = torch.lerp(x0[count:], x0[:count], plan.guidance).clamp(-1, 1)
+            x = ddim_step(x, x0, self.at(k), self.at(k + 1))
+            path.append(x)
+        return torch.stack(path)
+
+    @torch.no_grad()
+    def rollout(self, told: Told, x: Tensor, net: nn.Module | None = None) -> Tensor:
+        """(steps + 1, B, C, H, W): the same for the student, or for a net with its weights."""
+        net, path = net or self.trainer.net, [x]
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.trainer.autocast):
+            inputs = net.embed(told.words, told.styles, told.lines)
+        for k in range(0, self.plan.teacher_steps, self.stride):
+            x0 = self.believed(net, net.model, x, k, inputs).clamp(-1, 1)
+            x = ddim_step(x, x0, self.at(k), self.at(k + self.stride))
+            path.append(x)
+        return torch.stack(path)
+
+    def draw_pool(self) -> None:
+        """New trajectories, and how the student as it is now goes from the same noises."""
+        draw = self.trainer.draws(9_000_000 + self.drawn)
+        x0, told = self.trainer.pictures(self.plan.pool, draw)
+        x = torch.randn(x0.shape, generator=draw, device=x0.device)
+        path = self.trajectories(told, x)
+        self.trainer.net.eval()
+        own = self.rollout(told, x)
+        self.trainer.net.train()
+        self.pools = [*self.pools, (path.half(), own.half(), told)][-self.plan.kept :]
+        self.drawn += 1
+
+    def batch(self) -> tuple[Tensor, Tensor, Tensor, Told]:
+        """(x, number of its level, x̂0 to be believed, what is told): a function of seed, step and pools."""
+        plan, draw, count = self.plan, self.trainer.draws(11), self.trainer.recipe.batch
+
+        def random(most: int) -> Tensor:
+            return torch.randint(most, (count,), generator=draw, device=draw.device)
+
+        def chance(share: float) -> Tensor:
+            return torch.rand(count, generator=draw, device=draw.device) < share
+
+        path, own, told = self.pools[int(torch.randint(len(self.pools), (1,), generator=draw, device=draw.device))]
+        rows, step = random(path.shape[1]), random(plan.steps)
+        index = torch.where(chance(plan.between), random(plan.teacher_steps), step * self.stride)
+        to = (index + self.stride).clamp(max=plan.teacher_steps)
+        x = path[index, rows].float()
+        mine = (chance(plan.own) & (index % self.stride == 0))[:, None, None, None]
+        x = torch.where(mine, own[index // self.stride, rows].float(), x)
+        target = secant(x, path[to, rows].float(), self.at(index), self.at(to)).clamp(-1, 1)
+        return x, index, target, told[rows]
+
+    def train_step(self, progress: float) -> Tensor:
+        """One gradient step on v, which is the error of x̂0 weighted by SNR + 1; returns the loss."""
+        trainer = self.trainer
+        x, index, target, told = self.batch()
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=trainer.autocast):
+            inputs = trainer.net.embed(told.words, told.styles, told.lines)
+        believed = self.believed(trainer.net, trainer.forwards[0], x, index, inputs)
+        _, noise = self.at(index)
+        loss = F.mse_loss(believed / noise, target / noise)
+        trainer.net.zero_grad(set_to_none=True)
+        loss.backward()
+        trainer.apply_gradients(progress, loss.detach())
+        return loss.detach()
+
+
+def recipe_of(config: dict, **more: object) -> Recipe:
+    """How a student of a checkpoint with this config is built, and with which share of pictures shown with lines.
+
+    Raises:
+        UserError: it is of a kind that can't be distilled.
+    """
+    unet, split = config["unet"] or {}, config.get("split") or {}
+    if unet.get("self_condition"):
+        raise UserError("A model that is told its own last estimate can't be distilled.")
+    if config.get("guidance") is not None:
+        raise UserError("This model has been distilled already: take its teacher.")
+    names = {field.name for field in fields(Recipe)} - {"lines"}
+    shape = {key: tuple(value) if isinstance(value, list) else value for key, value in unet.items() if key in names}
+    shape |= {key: config[key] for key in ("size", "schedule", "T", "prediction")} | split
+    text = "mean" if config.get("text") is None else "transformer"
+    return Recipe(**shape, text=text, lines=1 / 3 if unet.get("lines") else 0.0, drop_words=0.0, **more)
+
+
+def distil(distiller: Distiller, images: int, minutes: float, say: Callable[[str], None] = print) -> None:
+    """Learns until so many pictures were seen or minutes are up, whichever comes first."""
+    trainer, began = distiller.trainer, time.monotonic()
+    while (progress := max(trainer.images / images, (time.monotonic() - began) / 60 / minutes)) < 1:
+        distiller.draw_pool()
+        for _ in range(distiller.plan.updates):
+            distiller.train_step(progress)
+        trainer.seconds = time.monotonic() - began
+        say(f"{trainer.images:,} images, loss {trainer.loss:.5f}")
