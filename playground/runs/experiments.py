@@ -145,7 +145,9 @@ def between_pictures(
             lane = lane_for(engine, {**values, "strength": strength}, label, start=engine.space.decode(x0), x0=x0)
             lane.settings |= {"mix": share}
             lanes.append(lane)
-    return Live(engine, lanes, who=who)
+    run = Live(engine, lanes, who=who)
+    run.more["columns"] = len(shares)
+    return run
 
 
 def lane_of(given: object) -> dict:

@@ -15,6 +15,7 @@ import torch
 
 from playground.engine import Runner, Step
 from playground.images import to_pixels
+from playground.runs import opened
 from playground.runs.frames import (
     Frame,
     error_map,
@@ -137,6 +138,7 @@ class Live:
             latent=self.engine.size if space.factor > 1 else None,
             example=example,
         )
+        opened.keep(first["run"], self.engine, self.lanes)
         try:
             first["start"] |= self.more
             yield first | ({"channel": channel.token} if channel else {})

@@ -15,11 +15,44 @@ import torch
 from torch import Tensor
 
 from playground.predictions import Prediction
-from playground.samplers import SAMPLERS
+from playground.samplers import SAMPLERS, count_evaluations
 from playground.schedules import Level
 
-BEFORE = 4  # questions that a sampler may look back: PNDM's Adams–Bashforth
+BEFORE = 16  # questions that a sampler may look back: PNDM's Adams–Bashforth over Runge–Kutta steps of four each
 SMALL = 1e-11  # a weight below this is none: what is left of numbers that cancel
+
+
+# a and s are signal_rate and noise_rate here, a prime marks the next level; σ = s/a, h the step in log(a/s).
+# What was believed one question before has the index −1, two before −2, …
+FORMULAS: dict[str, tuple[str, ...]] = {
+    "ddpm": ("x′ = μ̃ + √σ²·z, μ̃ = (a′β·x̂0 + √α·s′²·x)/s², α = a²/a′², β = 1 − α",),
+    "ddim": ("x′ = a′·x̂0 + √(s′² − η²β̃)·ε̂ + η√β̃·z",),
+    "euler_ancestral": ("x′ = a′·(x̂0 + σ_down·ε̂ + σ_up·z), σ_down² + σ_up² = σ′²",),
+    "heun": (
+        "first x′ = a′·x̂0 + s′·ε̂",
+        "then x′ = x + a′(σ′ − σ)/2·(ε̂ − ε̂₋₁)",
+    ),
+    "dpmpp_2m": ("x′ = (s′/s)·x + a′(1 − e^−h)·(x̂0 + (x̂0 − x̂0₋₁)/2r)",),
+    "dpmpp_2s": (
+        "first x′ = (s′/s)·x + a′(1 − e^−h)·x̂0",
+        "then the same from the level before, with x̂0₋₁ + (x̂0 − x̂0₋₁)/2r",
+    ),
+    "dpmpp_2m_sde": ("x′ = (s′/s)q^η·x + a′(1 − q^(1+η))·(x̂0 + (x̂0 − x̂0₋₁)/2r) + s′√(1 − q^2η)·z, q = e^−h",),
+    "unipc": (
+        "first the step before is corrected by what is seen now",
+        "then x′ = (s′/s)·x + a′(1 − e^−h)·(x̂0 + (x̂0 − x̂0₋₁)/2r)",
+    ),
+    "deis": ("x′ = a′·x̂0 + s′·ε̂ + a′·c·(ε̂₋₁ − ε̂), c the integral of log σ/log σ₋₁ from σ to σ′",),
+    "pndm": (
+        "first three times Runge–Kutta: x′ = a′(x/a + (σ′ − σ)·(ε̂ + 2ε̂₂ + 2ε̂₃ + ε̂₄)/6)",
+        "then x′ = a′(x/a + (σ′ − σ)·(55ε̂ − 59ε̂₋₁ + 37ε̂₋₂ − 9ε̂₋₃)/24)",
+    ),
+    "lcm": ("x′ = a′·x̂0 + s′·z",),
+    "langevin": (
+        "between levels the step of DDPM",
+        "at a level x′ = x + s·(√2δ·z − δ·ε̂)",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -44,19 +77,22 @@ class Anatomy:
 def weights(name: str, levels: Sequence[Level], until: int | None = None, **knobs: object) -> list[Anatomy]:
     """The anatomy of each question of a run, or of the first `until` + 1. Whatever is not among the latest beliefs is
     folded into x: x is taken as often as explains it."""
-    symbols: list[tuple[str, int]] = [("start", 0)]  # what each place of a row stands for; rows grow as it goes on
-    draws = 0
+    symbols: list[tuple[str, int]] = []  # what each place of a row stands for
+    questions = count_evaluations(name, levels, **knobs) if until is None else until + 1
+    width, draws = 4 * questions + 8, 0  # x̂0, ε̂ and one or two draws a question
 
     def fresh(kind: str, number: int) -> Tensor:
         symbols.append((kind, number))
-        return _unit(len(symbols) - 1)
+        row = torch.zeros(1, width, dtype=torch.float64)
+        row[0, len(symbols) - 1] = 1
+        return row
 
     def noise(_shape: Sequence[int]) -> Tensor:
         nonlocal draws
         draws += 1
         return fresh("z", draws - 1)
 
-    sampling = SAMPLERS[name].function(_unit(0), levels, noise, **knobs)
+    sampling = SAMPLERS[name].function(fresh("start", 0), levels, noise, **knobs)
     found: list[Anatomy] = []
     x, here = next(sampling)
     while until is None or len(found) <= until:
@@ -72,15 +108,6 @@ def weights(name: str, levels: Sequence[Level], until: int | None = None, **knob
             break
         x, here = after, there
     return found
-
-
-WIDTH = 16384  # places of a row: more than 4,000 questions with all that they bring
-
-
-def _unit(place: int) -> Tensor:
-    row = torch.zeros(1, WIDTH, dtype=torch.float64)
-    row[0, place] = 1
-    return row
 
 
 def _terms(x: Tensor, after: Tensor, symbols: Sequence[tuple[str, int]], number: int, drawn: int) -> tuple[Weight, ...]:

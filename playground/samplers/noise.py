@@ -8,13 +8,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from playground.samplers import Noise
 
-
-def noise_between(seed: int, other: int, share: float) -> Noise:
+class NoiseBetween:
     """noise(shape) whose every draw is the spherical interpolation of both seeds' draws, the ends being theirs."""
-    one, two = noise_of(seed), noise_of(other)
-    return lambda shape: slerp(one(shape), two(shape), share)
+
+    def __init__(self, seed: int, other: int, share: float) -> None:
+        self.one, self.two, self.share = SeededNoise(seed), SeededNoise(other), share
+
+    def __call__(self, shape: Sequence[int]) -> Tensor:
+        return slerp(self.one(shape), self.two(shape), self.share)
+
+
+noise_between = NoiseBetween
 
 
 def slerp(a: torch.Tensor, b: torch.Tensor, share: float) -> torch.Tensor:

@@ -520,5 +520,6 @@ export function mount({ element, props, server, trigger, watch }) {
   swatches();
   setTool("brush");
   watch("value", follow);
-  trigger("ready"); // the page says what it is set to
+  if (props.value && props.value.checkpoint) follow();
+  else trigger("ready"); // the page says what it is set to
 }

@@ -8,9 +8,22 @@ from __future__ import annotations
 
 import gradio as gr
 
+from playground.errors import UserError
+from playground.page.controls import answered
 from playground.page.widgets import widget
+from playground.runs.opened import laid_open
+
+
+@answered
+def step(asked) -> dict:
+    """What the player asks of a step: {run, lane, step, clipped} → `opened.laid_open`."""
+    asked = asked if isinstance(asked, dict) else {}
+    run, lane, index = asked.get("run"), asked.get("lane"), asked.get("step")
+    if not isinstance(run, str) or type(lane) is not int or type(index) is not int:
+        raise UserError("This run is not kept any more. Make it again, and open its steps then.")
+    return laid_open(run, lane, index, asked.get("clipped") is not False, who=run)
 
 
 def player(elem_id: str, **options) -> gr.HTML:
     """The widget; as an event's output use ``show_progress="hidden"``. Canvases carry ``data-view``."""
-    return widget("player", elem_id=elem_id, events=("ready",), ident=elem_id, **options)
+    return widget("player", elem_id=elem_id, events=("ready",), server_functions=[step], ident=elem_id, **options)

@@ -221,7 +221,7 @@ export function makePanes(player, state, { id, over }) {
     const [name, row] = [18, 8]; // what a small picture needs besides itself: its name, and the gap to the next
     const gap = width < 500 ? 12 : 24;
     let columns = count > 4 ? Math.floor((width + gap) / (side(128) + gap)) : width / count >= 150 ? count : 2;
-    columns = clamp(columns, Math.min(2, count), Math.min(8, count));
+    columns = clamp(columns, Math.min(2, count), Math.min(8, count, state.film.start.columns || 8));
     const cell = (width - gap * (columns - 1)) / columns;
     const beside = small > 0 && cell >= 400;
     let minorColumns = Math.min(3, small) || 1;

@@ -15,6 +15,7 @@ import { measured } from "./facts.js";
 import { Film } from "./film.js";
 import { makePanes } from "./panes.js";
 import { makeProgress } from "./progress.js";
+import { makeStep } from "./step.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 60, 240];
 const PATIENCE = 3000; // ms to wait for a message that others have overtaken
@@ -33,6 +34,7 @@ export function mount(ui) {
   const motion = makeClock(element, {
     state, show, speed: () => Number(select.value), changed: controls, followed, arrived,
   });
+  const anatomy = makeStep(player, state, ui.server);
   let announced = "";
   let feed = null; // what ends the run's own line to this page
   let patience = 0;
@@ -89,6 +91,7 @@ export function mount(ui) {
     panes.offer();
     progress.draw();
     controls();
+    anatomy.follow();
     if (film.end.status === "done" && !film.start.example) {
       const wing = id.replace(/-player$/, "");
       for (const [name, value] of Object.entries(measured(film))) facts.tell(`${wing}.${name}`, value);
@@ -148,6 +151,7 @@ export function mount(ui) {
     panes.paint();
     progress.mark();
     range.value = state.place;
+    anatomy.follow();
     const frame = film.leader(state.place);
     range.setAttribute("aria-valuetext", `${text("step")} ${frame.step}, t ${Math.round(frame.t)}, SNR ${decibels(snrDb(frame.ab))}`);
     const most = Math.max(film.places.length - 1, film.end ? 0 : Math.max(...film.lanes.map((lane) => lane.steps)));
@@ -259,6 +263,7 @@ export function mount(ui) {
   shortcuts(["␣ K", "A run: play and pause"], ["← → Home End", "A run: step by step, to its ends"]);
 
   controls();
+  anatomy.follow();
   say(text("A run will play here, step by step."));
   watch("value", () => take(props.value));
   for (const message of ui.early) take(message);

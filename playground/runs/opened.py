@@ -1,0 +1,201 @@
+"""A step of a run, laid open: every part that x at the next question is made of, as pictures and numbers.
+
+What was run is kept by the run's id, as what it was begun with; the run is gone through once more to the step that
+somebody wants to see.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from playground.engine import Job, Runner
+from playground.engine.jobs import started
+from playground.errors import UserError
+from playground.images import to_pixels
+from playground.models.conditioning import Condition
+from playground.models.denoiser import NOTHING
+from playground.predictions import Prediction, clip, guide
+from playground.runs.lanes import Lane
+from playground.runs.wire import encoded
+from playground.samplers.anatomy import FORMULAS, Anatomy, weights
+from playground.schedules import Level
+
+KEPT = 600  # lanes of which it is known what they were begun with
+MOST = 1000  # questions that are asked once more to come to a step
+
+_begun: OrderedDict[str, tuple[Runner, list[Job]]] = OrderedDict()
+_keeping = threading.Lock()
+
+
+def keep(run: str, engine: Runner, lanes: Sequence[Lane]) -> None:
+    """Remembers what a run is begun with, before it begins."""
+    jobs = [replace(lane.job, sampler=None, recipe=copy.deepcopy(lane.job.recipe)) for lane in lanes]
+    with _keeping:
+        _begun[run] = engine, jobs
+        while sum(len(jobs) for _engine, jobs in _begun.values()) > KEPT and len(_begun) > 1:
+            _begun.popitem(last=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A term of the step: what it is (a `samplers.anatomy.Weight`'s `of` and `ago`), its weight, and its numbers
+    (C, H, W)."""
+
+    of: str
+    ago: int
+    weight: float
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A question of a run with its answer, and how the sampler goes on from it; all tensors (C, H, W) float64.
+
+    Attributes:
+        without, told: ε as the net says it without the condition and with it; the same where it was asked once.
+        raw, belief: what is believed after guidance, and after clipping; the sampler is told `belief`.
+        parts: whose sum, each times its weight, is `after`.
+        after: x at the next question, or the finished picture.
+    """
+
+    here: Level
+    there: Level
+    scale: float
+    rows: int
+    x: Tensor
+    without: Tensor
+    told: Tensor
+    raw: Prediction
+    belief: Prediction
+    parts: tuple[Part, ...]
+    after: Tensor
+
+    @property
+    def fresh(self) -> Tensor:
+        """σ·z: what of x at the next question is fresh noise."""
+        return sum((p.weight * p.value for p in self.parts if p.of == "z"), torch.zeros_like(self.x))
+
+    @property
+    def mean(self) -> Tensor:
+        """The rest of it: μ̃, where the sampler would go without."""
+        return sum((p.weight * p.value for p in self.parts if p.of != "z"), torch.zeros_like(self.x))
+
+
+def opened(engine: Runner, job: Job, index: int, clipped: bool = True, who: object = None) -> Opened:
+    """Question `index` of a job that has been kept, laid open. `clipped`: x̂0 kept within [−1, 1] at this step; those
+    before it are as they were.
+
+    Raises:
+        UserError: the job has no such question, cannot be begun again, or took its picture from a known one.
+    """
+    if job.recipe is None or job.recipe[-1] is not None:
+        raise UserError("A run that fills a hole is not taken apart: what is known is put back between the steps.")
+    if not 0 <= index < min(job.steps_hint or 0, MOST):
+        raise UserError("This run has no step {step} that can be opened.", step=index)
+    name, x, levels, noise, knobs, _hole = copy.deepcopy(job.recipe)
+    draws: list[Tensor] = []
+
+    def recorded(shape: Sequence[int]) -> Tensor:
+        draws.append(noise(shape))
+        return draws[-1]
+
+    sampling = started(name, x, levels, recorded, knobs)
+    asked: list[tuple[Tensor, Level]] = []
+    beliefs: list[Prediction] = []
+    again = replace(job, sampler=_until(sampling, index, asked, beliefs), recipe=None, steps_hint=index)
+    for _step in engine.run([again], who=who):
+        pass
+    x, here = asked[index]
+    without, told = _both(engine, x, here, job.condition, who)
+    w = job.guidance_scale
+    raw = told if w == 1 or job.condition == NOTHING else without if w == 0 else guide(without, told, w)
+    belief = clip(raw) if clipped else raw
+    beliefs.append(belief)
+    drawn = len(draws)
+    try:
+        after, there = sampling.send(belief)
+    except StopIteration as end:
+        after, there = end.value, levels[-1]
+    anatomy = weights(name, levels, index, **knobs)[index]
+    parts = tuple(_parts(anatomy, x, beliefs, draws[drawn:]))
+    rows = 2 if w not in (0, 1) and job.condition != NOTHING else 1
+    return Opened(here, there, w, rows, x[0], without.eps[0], told.eps[0], _one(raw), _one(belief), parts, after[0])
+
+
+def _until(sampling: Generator, index: int, asked: list, beliefs: list) -> Generator:
+    """A sampler as far as its question `index`, which it does not ask; what it asked and was told before is noted."""
+    x, level = next(sampling)
+    asked.append((x, level))
+    for _question in range(index):
+        beliefs.append((yield asked[-1]))
+        asked.append(sampling.send(beliefs[-1]))
+    return asked[-1][0]
+
+
+def _glance(x: Tensor, level: Level) -> Generator:
+    return (yield x, level).x0
+
+
+def _both(engine: Runner, x: Tensor, level: Level, condition: Condition, who: object) -> tuple[Prediction, Prediction]:
+    """What the net says without a condition and with it, unclipped."""
+    jobs = [Job(_glance(x, level), told, 1.0, clip=False, steps_hint=1) for told in (NOTHING, condition)]
+    found = {step.job: step.prediction for step in engine.run(jobs, who=who)}
+    rows = [Prediction(found[k].x0[None].double(), found[k].eps[None].double(), level) for k in (0, 1)]
+    return rows[0], rows[1]
+
+
+def _one(row: Prediction) -> Prediction:
+    return Prediction(row.x0[0], row.eps[0], row.level)
+
+
+def _parts(anatomy: Anatomy, x: Tensor, beliefs: Sequence[Prediction], draws: Sequence[Tensor]):
+    for term in anatomy.weights:
+        if term.of == "x":
+            value = x
+        elif term.of == "z":
+            value = draws[term.ago]
+        else:
+            value = getattr(beliefs[-1 - term.ago], term.of)
+        yield Part(term.of, term.ago, term.weight, value[0])
+
+
+def laid_open(run: str, lane: int, index: int, clipped: bool = True, who: object = None) -> dict:
+    """A step as the page shows it, plain JSON with pictures in base64. Raises UserError."""
+    with _keeping:
+        engine, jobs = _begun.get(run, (None, []))
+    if engine is None or not 0 <= lane < len(jobs):
+        raise UserError("This run is not kept any more. Make it again, and open its steps then.")
+    job = jobs[lane]
+    found = opened(engine, job, index, clipped, who)
+    space = engine.space
+    views = {
+        "x": found.x, "without": found.without, "told": found.told,
+        "guided": found.scale * (found.told - found.without), "eps": found.belief.eps,
+        "raw": found.raw.x0, "x0": found.belief.x0, "mean": found.mean, "fresh": found.fresh, "after": found.after,
+    }  # fmt: skip
+    beyond = (found.raw.x0.abs() > 1).double().mean().item()
+    total = sum((part.weight * part.value for part in found.parts), torch.zeros_like(found.x))
+    return {
+        "n": engine.picture_size, "t": found.here.t, "next": found.there.t, "scale": found.scale, "rows": found.rows,
+        "sampler": job.recipe[0], "formula": FORMULAS[job.recipe[0]], "clipped": clipped, "beyond": beyond,
+        "views": {name: _shown(space.enlarged(value)) for name, value in views.items()},
+        "parts": [{"of": p.of, "ago": p.ago, "weight": p.weight, "spread": _spread(p.value)} for p in found.parts],
+        "off": (total - found.after).abs().max().item(),
+        "latent": engine.size if space.factor > 1 else None,
+    }  # fmt: skip
+
+
+def _shown(value: Tensor) -> dict:
+    return {"pixels": encoded(to_pixels(value)), "mean": value.mean().item(), "spread": _spread(value)}
+
+
+def _spread(value: Tensor) -> float:
+    """The root mean square of its numbers."""
+    return value.square().mean().sqrt().item()

@@ -1,0 +1,55 @@
+"""A step laid open in a browser: its parts add up, each term lights its picture, clipping can be switched off."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+PLAYER = "#generate-player .player"
+QUERY = "tab=generate&seed=3&count=2&steps=5&sampler=ddpm&guidance_scale=6"
+
+
+@pytest.fixture
+def opened(page, app_url):
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{app_url}/?{QUERY}")
+    expect(page.locator(PLAYER)).to_have_attribute("data-state", "done", timeout=20_000)
+    page.locator(f"{PLAYER} .transport .back").click()
+    page.locator(PLAYER).get_by_role("button", name="This step").click()
+    expect(page.locator(".anatomy")).to_have_attribute("data-state", "open")
+    return page
+
+
+def test_the_step_under_the_cursor_is_taken_apart(opened):
+    box = opened.locator(f"{PLAYER} .anatomy")
+    expect(box).to_have_attribute("data-step", "4")
+    assert float(box.get_attribute("data-off")) < 1e-12
+    expect(box.locator(".part canvas")).to_have_count(10)
+    expect(box).to_contain_text("asked twice")
+    for _ in range(2):
+        opened.locator(f"{PLAYER} .transport .back").click()
+    expect(box).to_have_attribute("data-step", "2")
+    expect(box).to_contain_text("Question 3 of 5")
+    terms = box.locator(".term")
+    assert [terms.nth(k).get_attribute("data-of") for k in range(3)] == ["x", "x0", "fresh"]
+    terms.nth(1).focus()
+    expect(box.locator(".part.lit")).to_have_attribute("data-of", "x0")
+    box.locator(".part[data-of=fresh]").hover()
+    expect(box.locator(".term.lit")).to_have_attribute("data-of", "fresh")
+    before = box.locator(".part[data-of=after] canvas").evaluate("canvas => canvas.toDataURL()")
+    box.get_by_role("checkbox").uncheck()
+    after = ".anatomy .part[data-of=after] canvas"
+    opened.wait_for_function(f"before => document.querySelector('{after}').toDataURL() !== before", arg=before)
+    box.get_by_role("combobox", name="Picture").select_option("1")
+    expect(box.locator(".head")).to_contain_text("Question 3 of 5")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_barrier_and_no_sideways_scroll(opened, app_url, theme):
+    opened.set_viewport_size({"width": 390, "height": 844})
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    if theme == "dark":
+        opened.evaluate("document.body.classList.add('dark')")
+    found = Axe().run(opened, options={"rules": {"aria-prohibited-attr": {"enabled": False}}})
+    assert found.violations_count == 0, found.generate_report()
