@@ -111,17 +111,26 @@ def weights(name: str, levels: Sequence[Level], until: int | None = None, **knob
 
 
 def _terms(x: Tensor, after: Tensor, symbols: Sequence[tuple[str, int]], number: int, drawn: int) -> tuple[Weight, ...]:
-    """`after` as a sum of x and of what is new or recent."""
+    """`after` as the shortest sum of x and of what is new or recent; of sums as short, one that has x in it."""
     count = len(symbols)
     x, after = x[:count], after[:count]
     recent = torch.tensor(
         [k > number - BEFORE if of in ("x0", "eps") else of == "z" and k >= drawn for of, k in symbols]
     )
     old = torch.where(recent, torch.zeros_like(x), x)
-    share = float(old @ after / (old @ old)) if old.any() else 0.0
-    rest = after - share * x
-    found = [Weight("x", 0, share)] if abs(share) > SMALL else []
-    for place in torch.nonzero(rest.abs() > SMALL).flatten().tolist():
-        of, k = symbols[place]
-        found.append(Weight(of, k - drawn if of == "z" else number - k, float(rest[place])))
-    return tuple(found)
+    held = torch.nonzero(recent & (x.abs() > SMALL)).flatten().tolist()
+    held.sort(key=lambda place: symbols[place][0] != "x0")
+    shares = [float(old @ after / (old @ old))] if old.any() else [0.0]
+    if not old.any():  # nothing but recent beliefs is in x: it may be taken as a whole, or not at all
+        shares += [float(after[place] / x[place]) for place in held]
+    best: tuple[Weight, ...] | None = None
+    for share in shares:
+        rest = after - share * x
+        found = [Weight("x", 0, share)] if abs(share) > SMALL else []
+        for place in torch.nonzero(rest.abs() > SMALL).flatten().tolist():
+            of, k = symbols[place]
+            found.append(Weight(of, k - drawn if of == "z" else number - k, float(rest[place])))
+        with_x = bool(found) and found[0].of == "x"
+        if best is None or len(found) < len(best) or (len(found) == len(best) and with_x and best[0].of != "x"):
+            best = tuple(found)
+    return best

@@ -62,7 +62,7 @@ def test_every_stroke_is_answered_and_undo_brings_the_answer_back(easel):
 def test_what_the_page_is_set_to_is_answered_too(easel):
     shown = int(easel.locator(ROOT).get_attribute("data-shown"))
     for turn in (
-        lambda: easel.get_by_role("textbox", name="Prompt", exact=True).press_sequentially(" red"),
+        lambda: easel.locator("#paint-prompt :is(input, textarea)").press_sequentially(" red"),
         lambda: easel.locator("#paint-seed input").fill("4"),
         lambda: easel.locator("#paint-strength input[type=range]").press("ArrowRight"),
         lambda: easel.locator("#paint-guidance_scale input[type=range]").press("ArrowRight"),

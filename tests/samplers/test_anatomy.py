@@ -101,5 +101,5 @@ def test_a_part_of_the_run_is_enough_and_every_sampler_has_a_formula():
     levels = spaced(LINEAR, 12)
     for name in SAMPLERS:
         assert weights(name, levels, 5) == weights(name, levels)[:6]
-        assert all("x′" in line or "step" in line for line in FORMULAS[name])
+        assert any("x′" in line for line in FORMULAS[name])
     assert set(FORMULAS) == set(SAMPLERS)
