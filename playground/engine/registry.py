@@ -68,11 +68,12 @@ def close_engines() -> None:
         _engines.popitem()[1][0].close()
 
 
-def timing(device: str = "auto", name: str = "emoji-32", steps: int = 40) -> dict:
-    """`Engine.stats` with the steps per second of one picture on a device, as somebody would get them now."""
+def timing(device: str = "auto", name: str = "emoji-32", steps: int = 40, pictures: int = 1) -> dict:
+    """`Engine.stats` with the steps per second of so many pictures at once on a device, all of theirs together, as
+    somebody would get them now."""
     engine = get_engine(name, device)
     for _ in engine.run([job_for(engine, steps=3)]):
         pass  # the first steps on a device also choose its kernels
     started = time.perf_counter()
-    count = sum(1 for _ in engine.run([job_for(engine, steps=steps)]))
+    count = sum(1 for _ in engine.run([job_for(engine, steps=steps, seed=seed) for seed in range(pictures)]))
     return engine.stats() | {"steps_per_second": count / (time.perf_counter() - started)}

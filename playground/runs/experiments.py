@@ -90,11 +90,18 @@ def filling(values: Mapping[str, object], image: Image.Image, mask: Tensor, who:
 
 
 def painted(
-    values: Mapping[str, object], picture: Image.Image, mask: Image.Image | None = None, who: object = None
+    values: Mapping[str, object],
+    picture: Image.Image,
+    mask: Image.Image | None = None,
+    other: Image.Image | None = None,
+    who: object = None,
 ) -> Live:
     """What is painted made into a picture: noised to `strength` and denoised (SDEdit); with a mask, what that shows
-    white of it made anew. Raises UserError."""
+    white of it made anew; with another picture, mixed with that by `mix` of it on the way. Raises UserError."""
     engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if other is not None:
+        share, strength = check("mix", values.get("mix")), check("strength", values.get("strength"))
+        return between_pictures(values, (picture, other), [share], [strength], who)
     if mask is not None:
         return filling(values, picture, mask_of(mask, engine.picture_size), who)
     return Live(engine, [lane_for(engine, values, start=to_tensor(picture, engine.picture_size))], "error", who)

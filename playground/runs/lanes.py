@@ -44,6 +44,7 @@ class Lane:
     mask: Tensor | None = None  # bool (S, S), where it is made anew; elsewhere it stays what it was started from
     frames: list[Frame] = field(default_factory=list)
     final: Tensor | None = None  # the finished picture, (C, S, S)
+    seconds: float = 0.0  # from the beginning of its run to its last step
     strayed: bool = False  # it ended far outside the range of pictures: the sampler flew off
 
     @property

@@ -116,6 +116,7 @@ class Live:
             level = {"t": step.level.t, "alpha_bar": step.level.alpha_bar}
             new.append(Frame(step=step.index, x=x, x0_hat=x0_hat, error=error, gap=gap, **level, **of))
         if step.final is not None:
+            lane.seconds = self.seconds
             lane.final = lane.pasted(space.decode(step.final[None])[0])
             lane.strayed = outside(step.final) > FAR
             done = to_pixels(lane.final)
@@ -181,7 +182,8 @@ class Live:
     def _ending(self) -> dict:
         lanes = [{"file": k.file, "png": encoded(k.png())} for k in self.lanes]
         strayed = [number for number, k in enumerate(self.lanes) if k.strayed]
-        return {"status": "done", "lanes": lanes} | ({"strayed": strayed} if strayed else {})
+        took = {"seconds": round(self.seconds, 4), "steps": self.steps}
+        return {"status": "done", "lanes": lanes} | took | ({"strayed": strayed} if strayed else {})
 
     def whole(self, example: bool = False) -> dict:
         """The finished run as one message, for a page that has not been watching."""

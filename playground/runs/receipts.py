@@ -117,6 +117,8 @@ def _as_dict(record: RunRecord, every: int) -> dict:
     content = {"settings": dict(record.settings), "sha256": record.sha256, "height": height, "width": width}
     if record.start is not None:
         content["start"] = encoded(images.to_png(record.start))
+    if record.timing is not None:
+        content["timing"] = dict(record.timing)
     content |= {"final": encoded(record.final), "steps": []}
     for k, moment in enumerate(record.steps):
         step = {"t": moment.t, "alpha_bar": moment.alpha_bar, "nfe": moment.nfe}

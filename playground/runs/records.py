@@ -40,6 +40,7 @@ class RunRecord:
     final: np.ndarray
     start: np.ndarray | None = None
     mask: np.ndarray | None = None  # bool (H, W), where it was made anew
+    timing: Mapping[str, float] | None = None  # seconds, steps, steps_per_second, seconds_per_step
 
     @classmethod
     def of(cls, lane) -> RunRecord:
@@ -48,7 +49,12 @@ class RunRecord:
         places = np.linspace(0, len(steps) - 1, min(len(steps), MAX_STEPS))
         start = None if lane.start is None else to_pixels(lane.start)
         mask = None if lane.mask is None else lane.mask.numpy()
-        return cls(dict(lane.settings), [steps[round(place)] for place in places], to_pixels(lane.final), start, mask)
+        made, count, timing = to_pixels(lane.final), lane.frames[-1].step, None
+        if count and lane.seconds:
+            timing = {"seconds": round(lane.seconds, 4), "steps": count}
+            timing |= {"steps_per_second": round(count / lane.seconds, 2)}
+            timing |= {"seconds_per_step": round(lane.seconds / count, 6)}
+        return cls(dict(lane.settings), [steps[round(place)] for place in places], made, start, mask, timing)
 
     @property
     def sha256(self) -> str:

@@ -124,7 +124,7 @@ def test_two_pictures_are_noised_alike_mixed_and_denoised(model):
     assert np.abs(to_pixels(run.lanes[1].final).astype(int) - to_pixels(model.space.decode(x)[0])).max() <= 1
     # from t = T nothing of either is left: whatever the mix, it is the picture of the seed
     ends = [to_pixels(lane.final).astype(int) for lane in run.lanes[3:]]
-    assert max(np.abs(end - ends[0]).max() for end in ends) <= 1
+    assert max(np.abs(end - ends[0]).max() for end in ends) <= 2
 
 
 def test_what_cannot_be_is_said_in_a_sentence(model):

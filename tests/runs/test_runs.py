@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +19,7 @@ from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.predictions import Prediction
 from playground.runs import Live, experiments, lane_for, lanes, live
 from playground.runs.live import paced
-from playground.runs.receipts import read_receipt
+from playground.runs.receipts import read_receipt, to_json
 from playground.runs.records import sha256
 from playground.samplers.noise import noise_of
 from playground.schedules import spaced
@@ -68,6 +69,10 @@ def test_the_message_is_the_frames_and_comes_lane_by_lane(engine):
         assert ("x0" in message) != frame.last
     end = rest[-1]["end"]
     assert end["status"] == "done"
+    assert end["steps"] == 12 and end["seconds"] > lanes[1].seconds - 1e-3 > 0
+    told = json.loads(to_json([lane.record() for lane in lanes]))["pictures"][1]["timing"]
+    assert told["steps"] == 6 and told["seconds"] == pytest.approx(lanes[1].seconds, abs=1e-4)
+    assert told["steps_per_second"] * told["seconds_per_step"] == pytest.approx(1, rel=0.05)
     receipt = read_receipt(base64.b64decode(end["lanes"][1]["png"]))
     assert receipt.settings["seed"] == 4 and receipt.settings["prompt"] == "cat face"
     assert receipt.sha256 == sha256(to_pixels(lanes[1].final))

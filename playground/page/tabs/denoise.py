@@ -28,6 +28,7 @@ from playground.runs.experiments import prepared
 
 TITLE = _("Denoise")
 ID = "denoise-player"
+TIMED = (1, 4, 16)  # pictures at once
 
 
 def build(page) -> None:
@@ -65,10 +66,9 @@ def build(page) -> None:
             inputs |= more_controls("denoise")
             tell_cost(cost, inputs)
             inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
-            if len(devices) > 1:
-                time_button = gr.Button(_("Time all devices"), size="sm")
-                times = gr.Markdown(elem_id="denoise-times")
-                time_button.click(errors_shown(compare_devices), inputs["checkpoint"], times, **QUIET)
+            time_button = gr.Button(_("Time it here"), size="sm", elem_id="denoise-time")
+            times = gr.Markdown(elem_id="denoise-times")
+            time_button.click(errors_shown(compare_devices), inputs["checkpoint"], times, **QUIET)
             follow_model("denoise", inputs, hints, [inputs["steered"]])
             corner = ReceiptCorner("denoise", picture=image)
     inputs["image"] = image
@@ -92,14 +92,17 @@ def build(page) -> None:
 
 
 def compare_devices(checkpoint: str) -> str:
-    """A line for each device: how many steps a second it takes, and in which way; with the dB of finished pictures
-    against the plain net's where it is not the plain one."""
-    lines = []
+    """A table of every device and so many pictures at once: steps a second, of all of them together, and seconds a
+    step; below it in which way each device runs the net, with the dB of finished pictures against the plain net's."""
+    rows, ways = [], []
     for device in available_devices():
-        measured = timing(device, checkpoint)
-        rate, milliseconds = measured["steps_per_second"], 1000 / measured["steps_per_second"]
-        lines.append(f"**{device}** {rate:.0f} {say('steps a second')} ({milliseconds:.1f} ms; {measured['runtime']})")
-    return "  \n".join(lines)
+        for pictures in TIMED:
+            measured = timing(device, checkpoint, pictures=pictures)
+            rate = measured["steps_per_second"]
+            rows.append(f"| {device} | {pictures} | {rate:.0f} | {1 / rate:.5f} |")
+        ways.append(f"**{device}**: {measured['runtime']}")
+    heads = [say("Device"), say("Pictures at once"), say("steps a second"), say("seconds a step")]
+    return "\n".join([f"| {' | '.join(heads)} |", "|---|---|---|---|", *rows, "", "  \n".join(ways)])
 
 
 def denoise(values: dict, image: Image.Image | None = None):

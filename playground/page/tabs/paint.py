@@ -74,7 +74,11 @@ def build(page) -> None:
 
 
 def build_canvas(page) -> None:
-    modes = [(_("The painting into a picture"), "picture"), (_("What is masked anew"), "fill")]
+    modes = [
+        (_("The painting into a picture"), "picture"),
+        (_("What is masked anew"), "fill"),
+        (_("A mixture with another picture"), "mix"),
+    ]
     first = {"n": 64, "pixels": encoded(np.asarray(bundled.picture("cat", 64)))}
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage lab-flowing"):
@@ -88,8 +92,11 @@ def build_canvas(page) -> None:
                 inputs["seed"] = control("seed", "paint", info=None, scale=2, min_width=100)
                 dice = gr.Button(_("New seed"), scale=1, min_width=80, elem_id="paint-dice")
             inputs["strength"] = control("strength", "paint")
-            repaint = [control(name, "paint", visible=False) for name in ("resamplings", "jump")]
-            inputs |= dict(zip(("resamplings", "jump"), repaint, strict=True))
+            own = {
+                "picture": ["strength"], "fill": ["resamplings", "jump"], "mix": ["strength", "mix", "other_picture"],
+            }  # fmt: skip
+            inputs |= {name: control(name, "paint", visible=False) for name in ("resamplings", "jump", "mix")}
+            inputs["other_picture"] = control("other_picture", "paint", choices=NAMES, value="sunset", visible=False)
             inputs["guidance_scale"] = control("guidance_scale", "paint", **guidance_state(starting_model()))
             inputs["paint_steps"] = control("paint_steps", "paint")
             go, stop = run_row(_("Step by step"))
@@ -99,15 +106,16 @@ def build_canvas(page) -> None:
             inputs |= more_controls("paint")
             follow_model("paint", inputs, hints)
             corner = ReceiptCorner("paint")
+    only = ("strength", "resamplings", "jump", "mix", "other_picture")
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
     names = json.dumps(list(inputs))
     told = f"(...values) => Object.fromEntries({names}.map((name, k) => [name, values[k]]))"
     gr.on([item.change for item in inputs.values()], None, list(inputs.values()), easel, js=told, **QUIET)
     easel.ready(None, list(inputs.values()), easel, js=told, **QUIET)
     inputs["paint_mode"].change(
-        lambda mode: [gr.update(visible=mode == "picture"), *(gr.update(visible=mode == "fill") for _item in repaint)],
+        lambda mode: [gr.update(visible=name in own[check("paint_mode", mode)]) for name in only],
         inputs["paint_mode"],
-        [inputs["strength"], *repaint],
+        [inputs[name] for name in only],
         queue=False,
         **QUIET,
     )
@@ -127,13 +135,23 @@ def build_canvas(page) -> None:
 
 def of_sheet(asked: Mapping[str, object], who: object = None) -> Live:
     """The run that a sheet with its settings asks for, as the page sends them. Raises UserError."""
-    picture, mask = picture_of(asked, "picture", 3), None
-    if check("paint_mode", asked.get("paint_mode")) == "fill":
-        mask = picture_of(asked, "mask", 1)
+    mode = check("paint_mode", asked.get("paint_mode"))
+    picture = picture_of(asked, "picture", 3)
+    mask = picture_of(asked, "mask", 1) if mode == "fill" else None
+    other = bundled_picture(asked.get("other_picture"), "sunset") if mode == "mix" else None
     values = {name: value for name, value in asked.items() if name not in ("picture", "mask", "lines")}
     values |= {"sampler": asked.get("paint_sampler"), "steps": asked.get("paint_steps")}
     values |= {name: check(f"paint_{name}", values[name]) for name in ("sampler", "steps")}
-    return painted(values, picture, mask, who)
+    return painted(values, picture, mask, other, who)
+
+
+def bundled_picture(name: object, otherwise: str) -> Image.Image:
+    """A bundled picture by name, LARGEST pixels a side. Raises UserError where there is none of that name."""
+    name = check("picture", name) or otherwise
+    if name not in bundled.PICTURES:
+        names = ", ".join(bundled.PICTURES)
+        raise UserError("There is no picture “{name}”; there are {names}.", name=name, names=names)
+    return bundled.picture(name, LARGEST)
 
 
 def picture_of(asked: Mapping[str, object], name: str, depth: int) -> Image.Image:
@@ -186,11 +204,8 @@ def questions(device: object) -> list[Callable]:
 
     @answered
     def ground(asked):
-        name = check("picture", asked.get("picture") if isinstance(asked, dict) else None) or "cat"
-        if name not in bundled.PICTURES:
-            names = ", ".join(bundled.PICTURES)
-            raise UserError("There is no picture “{name}”; there are {names}.", name=name, names=names)
-        return {"n": LARGEST, "pixels": encoded(np.asarray(bundled.picture(name, LARGEST)))}
+        picture = bundled_picture(asked.get("picture") if isinstance(asked, dict) else None, "cat")
+        return {"n": LARGEST, "pixels": encoded(np.asarray(picture))}
 
     return [answer, ground]
 

@@ -24,7 +24,7 @@ const NAMES = {
 }; // prettier-ignore
 const TOOLS = { brush: () => text("Brush"), eraser: () => text("Eraser"), fill: () => text("Fill"), pick: () => text("Pick") };
 const KEYS = { b: "brush", e: "eraser", f: "fill", i: "pick" };
-const LAYERS = { picture: "picture", fill: "mask", lines: "lines" };
+const LAYERS = { picture: "picture", mix: "picture", fill: "mask", lines: "lines" };
 const CLOSE = 400; // ms in which a run that failed is not asked for again
 
 /** A colour in words: the nearest one of the palette. */

@@ -175,6 +175,9 @@ export function makePanes(player, state, { id, over }) {
     }
     if (film.truth && film.lanes.length === 1) rows.push([text("error"), frame.error == null ? "–" : number(frame.error, 2)]);
     if (film.rate) rows.push([text("steps/s"), number(film.rate, film.rate < 10 ? 1 : 0)]);
+    if (film.end && film.end.seconds) {
+      rows.push([text("seconds"), number(film.end.seconds, 2)], [text("s/step"), number(film.end.seconds / film.end.steps, 4)]);
+    }
     if (film.start.latent) rows.push([text("latent"), `${film.start.latent} × ${film.start.latent}`]);
     if (film.start.device) rows.push([text("on"), film.start.device]);
     const list = $(".numbers");
