@@ -515,6 +515,7 @@ export function mount({ element, props, server, trigger, watch }) {
     lines: base64(new Uint8Array(sheet.layers.lines)),
   });
   element.sheet = () => sheet; // for tests
+  answered.setAttribute("aria-label", text("No answer of the model yet"));
   if (props.first) sheet.put(resize(bytes(props.first.pixels), props.first.n, sheet.n, 3), false);
   offered();
   swatches();
