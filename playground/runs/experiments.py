@@ -10,6 +10,7 @@ from torch import Tensor
 
 from playground.errors import UserError
 from playground.images import bundled, to_tensor
+from playground.images.lines import line_map
 from playground.runs import settings
 from playground.runs.frames import Frame
 from playground.runs.lanes import Lane, engine_for, lane_for
@@ -94,17 +95,39 @@ def painted(
     picture: Image.Image,
     mask: Image.Image | None = None,
     other: Image.Image | None = None,
+    lines: Image.Image | None = None,
     who: object = None,
 ) -> Live:
     """What is painted made into a picture: noised to `strength` and denoised (SDEdit); with a mask, what that shows
-    white of it made anew; with another picture, mixed with that by `mix` of it on the way. Raises UserError."""
+    white of it made anew; with another picture, mixed with that by `mix` of it on the way; with lines, white on black,
+    a picture that has them, from pure noise. Raises UserError."""
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     if other is not None:
         share, strength = check("mix", values.get("mix")), check("strength", values.get("strength"))
         return between_pictures(values, (picture, other), [share], [strength], who)
+    if lines is not None:
+        return drawn(values, to_tensor(lines, engine.picture_size)[0].mean(dim=0) > 0, who)
     if mask is not None:
         return filling(values, picture, mask_of(mask, engine.picture_size), who)
     return Live(engine, [lane_for(engine, values, start=to_tensor(picture, engine.picture_size))], "error", who)
+
+
+def drawn(values: Mapping[str, object], lines: Tensor, who: object = None) -> Live:
+    """A picture with these lines, bool (S, S), by a model that takes them. Raises UserError."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    return Live(engine, [lane_for(engine, values, lines=lines)], who=who)
+
+
+def drawing_of(image: Image.Image | None, size: int) -> Tensor:
+    """The lines of a drawing, dark on light, as bool (size, size); without one those of the bundled cat.
+
+    Raises UserError where nothing is drawn."""
+    if image is None:
+        return line_map(to_tensor(bundled.picture("cat"), size))[0, 0] > 0
+    lines = to_tensor(image, size)[0].mean(dim=0) < 0
+    if not lines.any():
+        raise UserError("Nothing is drawn: draw dark lines on light paper.")
+    return lines
 
 
 def last(live: Live) -> Tensor:

@@ -45,6 +45,7 @@ class Lane:
     frames: list[Frame] = field(default_factory=list)
     final: Tensor | None = None  # the finished picture, (C, S, S)
     seconds: float = 0.0  # from the beginning of its run to its last step
+    lines: Tensor | None = None  # bool (S, S), the lines it was asked to have
     strayed: bool = False  # it ended far outside the range of pictures: the sampler flew off
 
     @property
@@ -123,19 +124,19 @@ class Plan:
     schedule: NoiseSchedule | None  # that the levels are of, where it is not the model's own
 
 
-def plan_for(model: Model, values: Mapping[str, object]) -> Plan:
+def plan_for(model: Model, values: Mapping[str, object], lines: Tensor | None = None) -> Plan:
     """The plan for page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing schedule
-    is the model's own).
+    is the model's own), and for lines, bool (S, S), that the picture should have.
 
     Raises:
-        UserError: a setting is out of range, or the model has no such style.
+        UserError: a setting is out of range, or the model has no such style or takes no lines.
     """
     used = {name: check(name, values.get(name)) for name in SAMPLING}
     knobs = knobs_of(SAMPLERS, used["sampler"], values)
     style = used["style"]
     if style not in model.styles and style == check("style", None):
         style = ""  # the page's default says nothing about a model that has other styles
-    condition, unknown = model.parse(used["prompt"], style or None)
+    condition, unknown = model.parse(used["prompt"], style or None, None if lines is None else lines.double())
     used["style"] = condition.style or ""
     if not model.conditional:
         used |= {"prompt": "", "guidance_scale": 1.0}
@@ -164,6 +165,7 @@ def lane_for(
     noise: Noise | None = None,
     x0: Tensor | None = None,
     mask: Tensor | None = None,
+    lines: Tensor | None = None,
 ) -> Lane:
     """One picture from page settings, as `plan_for` reads them.
 
@@ -171,11 +173,12 @@ def lane_for(
     noise: stands in for the seed's.
     x0: `start` in the space of the U-Net, (1, C, H, W), where it is not simply what encoding gives.
     mask: bool (S, S), True where `start` is to be made anew, from pure noise and around what is left of it.
+    lines: bool (S, S), True on the lines that the picture should have; for models that take lines.
 
     Raises:
-        UserError: a setting is out of range, or the model has no such style.
+        UserError: a setting is out of range, or the model has no such style or takes no lines.
     """
-    plan = plan_for(engine.checkpoint, values)
+    plan = plan_for(engine.checkpoint, values, lines)
     used = dict(plan.settings)
     eps = truth = hole = None
     plain = x0 is None  # a picture as it is, not a mixture
@@ -217,6 +220,7 @@ def lane_for(
         eps=eps,
         truth=truth,
         mask=mask,
+        lines=lines,
     )
 
 

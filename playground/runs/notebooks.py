@@ -28,10 +28,11 @@ START = """\
 start = to_tensor(open_picture(base64.b64decode({start!r})), engine.picture_size)
 """
 
-MASK = """\
+BITS = """\
 import numpy as np, torch
-mask = torch.from_numpy(np.array(open_picture(base64.b64decode({mask!r})))[..., 0] > 127)  # True: made anew
+{name} = torch.from_numpy(np.array(open_picture(base64.b64decode({bits!r})))[..., 0] > 127)  # {what}
 """
+WHAT = {"mask": "True where it is made anew", "lines": "True on a line"}
 
 BETWEEN = """\
 from playground.samplers.noise import noise_between  # the start lies between the noise of two seeds
@@ -66,10 +67,11 @@ def notebook(records: Sequence[RunRecord]) -> str:
         if record.start is not None:
             more = ", start=start"
             cells.append(_code(START.format(start=encoded(images.to_png(record.start)))))
-        if record.mask is not None:
-            more += ", mask=mask"
-            mask = images.to_png(Image.fromarray(record.mask))
-            cells.append(_code(MASK.format(mask=encoded(mask))))
+        for name, what in WHAT.items():
+            if (bits := getattr(record, name)) is not None:
+                more += f", {name}={name}"
+                bits = encoded(images.to_png(Image.fromarray(bits)))
+                cells.append(_code(BITS.format(name=name, bits=bits, what=what)))
         if "share" in record.settings:
             more += ", noise=noise"
             cells.append(_code(BETWEEN))

@@ -40,6 +40,7 @@ class RunRecord:
     final: np.ndarray
     start: np.ndarray | None = None
     mask: np.ndarray | None = None  # bool (H, W), where it was made anew
+    lines: np.ndarray | None = None  # bool (H, W), what it was asked to have
     timing: Mapping[str, float] | None = None  # seconds, steps, steps_per_second, seconds_per_step
 
     @classmethod
@@ -50,11 +51,12 @@ class RunRecord:
         start = None if lane.start is None else to_pixels(lane.start)
         mask = None if lane.mask is None else lane.mask.numpy()
         made, count, timing = to_pixels(lane.final), lane.frames[-1].step, None
+        lines = None if lane.lines is None else lane.lines.numpy()
         if count and lane.seconds:
             timing = {"seconds": round(lane.seconds, 4), "steps": count}
             timing |= {"steps_per_second": round(count / lane.seconds, 2)}
             timing |= {"seconds_per_step": round(lane.seconds / count, 6)}
-        return cls(dict(lane.settings), [steps[round(place)] for place in places], made, start, mask, timing)
+        return cls(dict(lane.settings), [steps[round(place)] for place in places], made, start, mask, lines, timing)
 
     @property
     def sha256(self) -> str:

@@ -78,7 +78,7 @@ ROWS = (
             help="How far towards noise the picture is taken before it is denoised."),
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),
     Setting("steered", "bool", False, tabs=("denoise",), label="Use the prompt"),
-    Setting("paint_mode", "choice", "picture", choices=("picture", "fill", "mix"), tabs=("paint",),
+    Setting("paint_mode", "choice", "picture", choices=("picture", "fill", "mix", "lines"), tabs=("paint",),
             label="Painting makes"),
     Setting("paint_sampler", "choice", "ddim", choices=tuple(SAMPLERS), tabs=("paint",), label="Sampler"),
     Setting("paint_steps", "int", 8, 1, 50, 1, tabs=("paint",), label="Steps of an answer"),

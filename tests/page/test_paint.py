@@ -91,7 +91,7 @@ def test_editing_goes_from_the_picture_to_the_prompt(ask, files):
 
 @pytest.fixture
 def easel(name):
-    """(answer, ground) and a question that can be answered."""
+    """(answer, ground, trace) and a question that can be answered."""
     picture = np.asarray(bundled.picture("cat", SIDE))
     mask = np.zeros((SIDE, SIDE), np.uint8)
     mask[4:12, 4:12] = 255
@@ -106,7 +106,7 @@ def shown(answer: dict) -> np.ndarray:
 
 
 def test_a_stroke_is_answered_by_the_picture_that_the_run_makes(easel):
-    (answer, _ground), asked = easel
+    (answer, *_), asked = easel
     told = answer(asked)
     assert (told["n"], told["seq"], told["nfe"], told["unknown"]) == (SIDE, 5, 4, [])
     values = asked | {"sampler": "ddim", "steps": 4}
@@ -120,8 +120,17 @@ def test_a_stroke_is_answered_by_the_picture_that_the_run_makes(easel):
     assert filled["nfe"] == 8
 
 
+def test_a_picture_is_traced_and_a_model_without_lines_says_so(easel):
+    (answer, _ground, trace), asked = easel
+    told = trace(asked)
+    lines = np.frombuffer(base64.b64decode(told["lines"]), np.uint8)
+    assert told["n"] == SIDE and set(lines) == {0, 255} and 0.05 < (lines > 0).mean() < 0.6
+    refused = answer(asked | {"paint_mode": "lines", "lines": told["lines"]})
+    assert "lines" in refused["error"]
+
+
 def test_the_easel_mixes_with_another_picture(easel):
-    (answer, _ground), asked = easel
+    (answer, *_), asked = easel
     mixed = {share: shown(answer(asked | {"paint_mode": "mix", "mix": share, "strength": 0})) for share in (0, 0.5, 1)}
     cat = np.asarray(bundled.picture("cat", SIDE)).astype(int)
     sunset = to_pixels(to_tensor(bundled.picture("sunset", paint.LARGEST), SIDE))[0].astype(int)
@@ -141,16 +150,16 @@ def test_the_easel_mixes_with_another_picture(easel):
     ({"paint_mode": "fill", "resamplings": 20, "jump": 1, "paint_steps": 50}, "evaluations for every stroke"),
 ])  # fmt: skip
 def test_what_the_easel_may_send_is_answered_or_refused_in_a_sentence(easel, wrong, sentence):
-    (answer, ground), asked = easel
+    (answer, ground, trace), asked = easel
     assert sentence in answer(asked | wrong)["error"]
     assert "error" not in answer(asked)  # nothing is left hanging
     for nonsense in (None, [], "x", 7, {}):
         assert "error" in answer(nonsense)
-        assert "error" not in ground({}) and "error" in ground({"picture": "../x"})
+        assert "error" not in ground({}) and "error" in ground({"picture": "../x"}) and "error" in trace(nonsense)
 
 
 def test_one_easel_has_one_question_in_work(easel, monkeypatch):
-    (answer, _ground), asked = easel
+    (answer, *_), asked = easel
     begun, go_on = threading.Event(), threading.Event()
     last = paint.last
 

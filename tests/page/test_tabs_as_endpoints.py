@@ -26,6 +26,7 @@ ENDPOINTS = (
     "edit",
     "interpolate",
     "inpaint",
+    "draw",
     "interpolate_pictures",
     "score",
     "objective",

@@ -15,7 +15,7 @@ from playground.errors import UserError
 from playground.images import bundled, to_pixels, to_tensor
 from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.runs import experiments
-from playground.runs.experiments import between_pictures, filling, mask_of
+from playground.runs.experiments import between_pictures, drawing_of, drawn, filling, mask_of
 from playground.runs.notebooks import notebook
 from playground.samplers.noise import noise_of
 from playground.schedules import spaced
@@ -106,6 +106,47 @@ def test_a_filled_picture_is_a_notebook_that_fills_it_again(model, monkeypatch, 
     monkeypatch.setattr("playground.runs.engine_for", lambda *_: model)
     exec(code, {})
     assert "The same picture, to the last bit." in capsys.readouterr().out
+
+
+@pytest.fixture
+def draws(monkeypatch):
+    """An engine whose model takes lines, and the experiments asking it."""
+    torch.manual_seed(2)
+    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "lines": 2}
+    made = Checkpoint(size=SIDE // 2, words=("cat", "face"), styles=("flat",), unet=unet, autoencoder={"dims": [8]})
+    for weight in made.parameters():
+        if not weight.any():
+            torch.nn.init.normal_(weight, std=0.1)
+    chosen = Engine(made)
+    monkeypatch.setattr(experiments, "engine_for", lambda *_: chosen)
+    yield chosen
+    chosen.close()
+
+
+def test_a_drawing_becomes_a_picture_with_its_lines_and_a_notebook(draws, monkeypatch, capsys):
+    paper = np.full((SIDE, SIDE), 255, np.uint8)
+    paper[4, 2:14] = paper[4:12, 8] = 0
+    lines = drawing_of(Image.fromarray(paper), SIDE)
+    assert np.array_equal(lines.numpy(), paper == 0) and drawing_of(None, SIDE).any()
+    run = drawn(SETTINGS, lines)
+    run.finish()
+    condition, _ = draws.checkpoint.parse("cat face", "flat", lines.double())
+    assert run.lanes[0].job.condition == condition and condition.lines.count(b"\xff") == int(lines.sum())
+    denoise, noise = clipped(guided(UNetDenoiser(draws.checkpoint), 2.0)), noise_of(SEED)
+    x = noise((1, 3, SIDE // 2, SIDE // 2))
+    for here, there in zip(spaced(draws.schedule, STEPS), spaced(draws.schedule, STEPS)[1:], strict=False):
+        x0 = denoise(x, here, [condition]).x0
+        x = ddpm_step(x, x0, here, there, noise(x.shape) if there.t else torch.zeros_like(x))
+    assert np.abs(to_pixels(run.lanes[0].final).astype(int) - to_pixels(draws.space.decode(x)[0])).max() <= 1
+    blank = drawn(SETTINGS, torch.zeros(SIDE, SIDE, dtype=torch.bool))
+    blank.finish()
+    assert not torch.equal(blank.lanes[0].final, run.lanes[0].final)
+    cells = ["".join(cell["source"]) for cell in json.loads(notebook([run.lanes[0].record()]))["cells"]]
+    monkeypatch.setattr("playground.runs.engine_for", lambda *_: draws)
+    exec("\n".join(cell for cell in cells if not cell.startswith("#") or "import base64" in cell), {})
+    assert "The same picture, to the last bit." in capsys.readouterr().out
+    with pytest.raises(UserError, match="Nothing is drawn"):
+        drawing_of(Image.new("RGB", (8, 8), "white"), SIDE)
 
 
 def test_two_pictures_are_noised_alike_mixed_and_denoised(model):

@@ -14,8 +14,10 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from playground.checkpoints import Outline, outline
 from playground.errors import UserError
-from playground.images import bundled, to_pixels
+from playground.images import bundled, to_pixels, to_tensor
+from playground.images.lines import line_map
 from playground.page.controls import QUIET, answered, control, safe_image
 from playground.page.endpoints import endpoint
 from playground.page.parts.first_look import first_look
@@ -32,6 +34,8 @@ from playground.runs.experiments import (
     SHARES,
     answer,
     between_pictures,
+    drawing_of,
+    drawn,
     editing,
     filling,
     last,
@@ -66,6 +70,7 @@ def build(page) -> None:
     endpoint(edit, "edit", settings=("image", "prompt", "style", "seed", "strengths", *SAMPLING))
     filled = ("image", "mask", "prompt", "style", "seed", "resamplings", "jump", *SAMPLING)
     endpoint(inpaint, "inpaint", settings=filled)
+    endpoint(draw, "draw", settings=("lines", "prompt", "style", "seed", *SAMPLING))
     mixed = ("image", "other", "prompt", "style", "seed", "shares", "strengths", *SAMPLING)
     endpoint(interpolate_pictures, "interpolate_pictures", settings=mixed)
 
@@ -74,18 +79,13 @@ def build(page) -> None:
 
 
 def build_canvas(page) -> None:
-    modes = [
-        (_("The painting into a picture"), "picture"),
-        (_("What is masked anew"), "fill"),
-        (_("A mixture with another picture"), "mix"),
-    ]
     first = {"n": 64, "pixels": encoded(np.asarray(bundled.picture("cat", 64)))}
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage lab-flowing"):
             easel = paint({}, first, questions(page.start("device")))
             view = player(RUN)
         with gr.Column(elem_classes="lab-controls"):
-            inputs = {"paint_mode": control("paint_mode", "paint", as_=gr.Radio, choices=modes)}
+            inputs = {"paint_mode": control("paint_mode", "paint", as_=gr.Radio, choices=modes_of(starting_model()))}
             spoken, hints = prompt_controls("paint")
             inputs |= spoken
             with gr.Row(elem_classes="lab-seed"):
@@ -94,6 +94,7 @@ def build_canvas(page) -> None:
             inputs["strength"] = control("strength", "paint")
             own = {
                 "picture": ["strength"], "fill": ["resamplings", "jump"], "mix": ["strength", "mix", "other_picture"],
+                "lines": [],
             }  # fmt: skip
             inputs |= {name: control(name, "paint", visible=False) for name in ("resamplings", "jump", "mix")}
             inputs["other_picture"] = control("other_picture", "paint", choices=NAMES, value="sunset", visible=False)
@@ -105,6 +106,9 @@ def build_canvas(page) -> None:
                 inputs["paint_sampler"] = control("paint_sampler", "paint", choices=titles)
             inputs |= more_controls("paint")
             follow_model("paint", inputs, hints)
+            inputs["checkpoint"].change(
+                suited, [inputs[name] for name in SUITED], [inputs[name] for name in SUITED[1:]], queue=False, **QUIET
+            )
             corner = ReceiptCorner("paint")
     only = ("strength", "resamplings", "jump", "mix", "other_picture")
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
@@ -133,16 +137,39 @@ def build_canvas(page) -> None:
     stop_on(stop, [stream([go.click], prepare, asked, view, corner, js=script)], RUN)
 
 
+SUITED = ("checkpoint", "paint_mode", "paint_steps", "paint_sampler")
+
+
+def modes_of(model: Outline) -> list[tuple[object, str]]:
+    """What painting can be for a model."""
+    modes = [
+        (_("The painting into a picture"), "picture"),
+        (_("What is masked anew"), "fill"),
+        (_("A mixture with another picture"), "mix"),
+    ]
+    return modes + ([(_("The lines into a picture"), "lines")] if "lines" in model.conditions else [])
+
+
+def suited(name: str, mode: str, steps: float, sampler: str) -> tuple:
+    """Mode, steps and sampler for another model: lines only where it takes them, and where it was distilled the steps
+    and the sampler that it was distilled for."""
+    model = outline(check("checkpoint", name))
+    modes = modes_of(model)
+    known = mode if mode in [value for _label, value in modes] else "picture"
+    return gr.update(choices=modes, value=known), model.steps or steps, "ddim" if model.steps else sampler
+
+
 def of_sheet(asked: Mapping[str, object], who: object = None) -> Live:
     """The run that a sheet with its settings asks for, as the page sends them. Raises UserError."""
     mode = check("paint_mode", asked.get("paint_mode"))
     picture = picture_of(asked, "picture", 3)
     mask = picture_of(asked, "mask", 1) if mode == "fill" else None
+    lines = picture_of(asked, "lines", 1) if mode == "lines" else None
     other = bundled_picture(asked.get("other_picture"), "sunset") if mode == "mix" else None
     values = {name: value for name, value in asked.items() if name not in ("picture", "mask", "lines")}
     values |= {"sampler": asked.get("paint_sampler"), "steps": asked.get("paint_steps")}
     values |= {name: check(f"paint_{name}", values[name]) for name in ("sampler", "steps")}
-    return painted(values, picture, mask, other, who)
+    return painted(values, picture, mask, other, lines, who)
 
 
 def bundled_picture(name: object, otherwise: str) -> Image.Image:
@@ -170,7 +197,7 @@ def picture_of(asked: Mapping[str, object], name: str, depth: int) -> Image.Imag
 
 
 def questions(device: object) -> list[Callable]:
-    """What the easel asks: the model's answer to a sheet, and a bundled picture to paint on.
+    """What the easel asks: the model's answer to a sheet, a bundled picture to paint on, and the lines of a picture.
 
     An easel has one question in work at a time, and asks the next when it has the answer; it says itself who it is, for
     these functions know no sessions.
@@ -207,7 +234,13 @@ def questions(device: object) -> list[Callable]:
         picture = bundled_picture(asked.get("picture") if isinstance(asked, dict) else None, "cat")
         return {"n": LARGEST, "pixels": encoded(np.asarray(picture))}
 
-    return [answer, ground]
+    @answered
+    def trace(asked):
+        picture = picture_of(asked if isinstance(asked, dict) else {}, "picture", 3)
+        lines = line_map(to_tensor(picture, picture.width))[0, 0] > 0
+        return {"n": picture.width, "lines": encoded(lines.numpy().astype(np.uint8) * 255)}
+
+    return [answer, ground, trace]
 
 
 # ---------------------------------------------------------------- editing by strength
@@ -305,6 +338,13 @@ def inpaint(values: dict, image: Image.Image | None = None, mask: Image.Image | 
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     files, used = answer(filling(values, image or bundled.picture("cat"), mask_of(mask, engine.picture_size)))
     return files, used | {"resamplings": check("resamplings", values["resamplings"])}
+
+
+def draw(values: dict, lines: Image.Image | None = None):
+    """A picture with the lines of a drawing, dark on light (of the bundled cat where there is none), by a model that
+    takes lines. Returns one PNG file and the settings used."""
+    engine = engine_for(values.get("checkpoint"), values.get("device"))
+    return answer(drawn(values, drawing_of(lines, engine.picture_size)))
 
 
 def interpolate_pictures(

@@ -423,6 +423,15 @@ export function mount({ element, props, server, trigger, watch }) {
     }
   });
 
+  /** The lines of what is painted, to begin a drawing with. */
+  async function trace() {
+    const found = await server.trace({ n: sheet.n, picture: base64(new Uint8Array(sheet.layers.picture)) });
+    if (found.error) return tell(found.error, true);
+    sheet.keep();
+    sheet.layers.lines = Uint8ClampedArray.from(bytes(found.lines));
+    changed();
+  }
+
   // ------------------------------------------------------------------ the camera: a ground that moves
 
   function hold(on) {
@@ -462,6 +471,7 @@ export function mount({ element, props, server, trigger, watch }) {
     sheet.layer = LAYERS[settings.paint_mode] || "picture";
     if (settings.size && settings.size !== sheet.n) sheet = sheet.resized(settings.size);
     size.max = sheet.n / 4;
+    if (sheet.layer !== before && sheet.layer === "lines") size.value = 0.5; // a thin pen, as the model was taught
     if (sheet.layer !== before && tool === "pick") setTool("brush");
     sized();
     if (settings.checkpoint) changed();
@@ -484,6 +494,7 @@ export function mount({ element, props, server, trigger, watch }) {
     [".clear", text("Clear"), () => (sheet.clear(), changed())],
     [".upload", text("Upload"), () => $(".grounds input").click()],
     [".camera", text("Camera"), film],
+    [".trace", text("Lines of the picture"), trace],
     [".again", text("Paint on the answer"), () => answer && ground(answer.pixels, answer.n)],
   ]) {
     $(name).textContent = label;
