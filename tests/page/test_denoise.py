@@ -64,7 +64,7 @@ def test_a_short_film_has_all_its_pictures():
 
 def test_devices_are_timed(tiny_checkpoint):
     table = compare_devices(checkpoints.offer(str(tiny_checkpoint)))
-    assert "**cpu**: " in table and "PyTorch, frozen" in table and " dB)" in table
+    assert "**cpu**: " in table and "PyTorch, frozen" in table and " dB" in table
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| cpu")]
     assert [row[1] for row in rows] == ["1", "4", "16"]
     for _device, _pictures, rate, seconds in rows:

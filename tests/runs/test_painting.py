@@ -112,8 +112,12 @@ def test_a_filled_picture_is_a_notebook_that_fills_it_again(model, monkeypatch, 
 def draws(monkeypatch):
     """An engine whose model takes lines, and the experiments asking it."""
     torch.manual_seed(2)
-    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "lines": 2}
-    made = Checkpoint(size=SIDE // 2, words=("cat", "face"), styles=("flat",), unet=unet, autoencoder={"dims": [8]})
+    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "patch": 1, "lines": 2}
+    told = {"condition_dim": 32, "text": {"heads": 2, "length": 6}}
+    space = {"dims": [8], "blocks": 1}
+    made = Checkpoint(
+        size=SIDE // 2, words=("cat", "face"), styles=("flat",), unet=unet, autoencoder=space, **told
+    )
     for weight in made.parameters():
         if not weight.any():
             torch.nn.init.normal_(weight, std=0.1)
