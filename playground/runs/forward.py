@@ -61,9 +61,15 @@ def schedule_of(values: Mapping[str, object]) -> tuple[NoiseSchedule, dict]:
     return made, used | knobs
 
 
+def strip_levels(T: int, most: int = FILM) -> list[int]:
+    """The t of a film strip, evenly from 0 to T: `most` of them, or all where there are not so many."""
+    count = min(most, T + 1)
+    return [round(k * T / (count - 1)) for k in range(count)]
+
+
 def strip(x0: Tensor, eps: Tensor, schedule: NoiseSchedule) -> tuple[list[Level], np.ndarray]:
-    """x0 (1, 3, n, n) noised to `FILM` levels, evenly from t = 0 to T: the levels, and uint8 (n, FILM·n, 3)."""
-    levels = [schedule.level(round(k * schedule.T / (FILM - 1))) for k in range(FILM)]
+    """x0 (1, 3, n, n) noised to the levels of a strip: the levels, and the pictures side by side, uint8 (n, 10·n, 3)."""
+    levels = [schedule.level(t) for t in strip_levels(schedule.T)]
     return levels, tiled([[to_pixels(q_sample(x0, level, eps))[0] for level in levels]])
 
 

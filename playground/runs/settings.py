@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from types import MappingProxyType
 from urllib.parse import urlencode
 
@@ -280,7 +281,12 @@ def as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.10g}"
+        written = f"{value + 0.0:.10g}"  # no −0
+        if "e" not in written:
+            return written
+        if 1e-6 <= abs(value) < 1e21:  # as JavaScript has it: powers of ten outside these bounds, and without zeros
+            return format(Decimal(written), "f")
+        return re.sub(r"e([+-])0", r"e\1", written)
     return ",".join(value) if isinstance(value, tuple | list) else str(value)
 
 

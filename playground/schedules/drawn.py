@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 
 import torch
 from torch import Tensor
@@ -32,7 +33,9 @@ def read(text: str) -> list[float]:
 
 def write(points: Sequence[float]) -> str:
     """The inverse of `read`, to four decimals."""
-    return " ".join(f"{point:.4f}".rstrip("0").rstrip(".") for point in points)
+    places = Decimal("0.0001")
+    rounded = (format(Decimal(point).quantize(places, ROUND_HALF_UP), "f") for point in points)
+    return " ".join(point.rstrip("0").rstrip(".") for point in rounded)
 
 
 def fallen(points: Sequence[float]) -> list[float]:

@@ -1,14 +1,14 @@
-// The numbers behind the curves widget, against the server's (curves.fixture.json, see test_figures.py) and by hand.
+// The numbers behind the curves widget, against the server's (fixture.json, see tests/parity.py) and by hand.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
+
+import { fixture } from "./fixture.mjs";
 
 import { apart, at, decades, place, power, range, thinned, ticks, unplace } from "../../playground/page/widgets/lib/axis.js";
 import { float64 } from "../../playground/page/widgets/lib/bytes.js";
 import { shrunk } from "../../playground/page/widgets/maths/pictures.js";
-import { inverse, levels, moved, through, views, written } from "../../playground/page/widgets/maths/schedule.js";
+import { alphaAt, inverse, levels, moved, through, views, written } from "../../playground/page/widgets/maths/schedule.js";
 
-const fixture = JSON.parse(readFileSync(new URL("./curves.fixture.json", import.meta.url), "utf-8"));
 
 const near = (got, want, tolerance = 1e-9) => assert.ok(Math.abs(got - want) <= tolerance * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
 
@@ -21,6 +21,30 @@ test("every view of a schedule is what the server says", () => {
       want.forEach((y, t) => (y === null ? assert.ok(!Number.isFinite(got[t]), `${name} ${view} ${t}: ${got[t]}`) : near(got[t], y, 1e-8)));
     }
   }
+});
+
+test("ᾱ between two whole t is the server's", () => {
+  let most = 0;
+  for (const { name, alpha_bar, between } of fixture.schedules) {
+    const a = float64(alpha_bar);
+    for (const [t, want] of between) {
+      const got = alphaAt(a, t);
+      near(got, want, 1e-12);
+      const nats = (x) => Math.log(x / (1 - x));
+      if (want > 0 && want < 1) near(nats(got), nats(want), 1e-8);
+      most += 1;
+    }
+    assert.equal(alphaAt(a, a.length + 3), a[a.length - 1], name);
+  }
+  assert.ok(most > 80);
+});
+
+test("the levels of a strip are the server's", () => {
+  for (const [T, want] of fixture.levels) assert.deepEqual(levels(T), want);
+});
+
+test("points are written as the server writes them", () => {
+  for (const [points, want] of fixture.written) assert.equal(written(points), want);
 });
 
 test("a drawn curve is the server's", () => {
@@ -52,7 +76,6 @@ test("a moved point takes along what is in its way, and the curve never rises", 
   assert.deepEqual(moved(points, 4, -3), [1, 0.8, 0.6, 0.4, 0]);
   assert.deepEqual(moved(points, 1, 7), [1, 1, 0.6, 0.4, 0.2]);
   assert.deepEqual(moved(points, 0, 0.1), points.map((p, i) => (i ? Math.min(p, 0.1) : 1)));
-  assert.equal(written([1, 0.25, 0.123456, 0]), "1 0.25 0.1235 0");
 });
 
 test("the value of a line at any x", () => {

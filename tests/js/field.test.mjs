@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
+
+import { fixture } from "./fixture.mjs";
 
 import * as Field from "../../playground/page/widgets/maths/mixture.js";
 
-const { cases } = JSON.parse(readFileSync(new URL("./field.fixture.json", import.meta.url), "utf-8"));
+const { field: cases } = fixture;
 
 const close = (have, want, tolerance, what) =>
   assert.ok(Math.abs(have - want) <= tolerance * (1 + Math.abs(want)), `${what}: ${have}, not ${want}`);
@@ -160,10 +161,4 @@ test("between two frames particles go straight", () => {
   const paths = Float32Array.from([0, 0, 1, 1, 2, 4, 1, 3]); // 2 frames of 2 particles
   assert.deepEqual([...Field.particlesAt(paths, 2, 2, 0.5)], [1, 2, 1, 2]);
   assert.deepEqual([...Field.particlesAt(paths, 2, 2, 1)], [2, 4, 1, 3]);
-});
-
-test("ᾱ at a fractional t lies between its neighbours", () => {
-  assert.equal(Field.alphaAt([1, 0.5, 0], 0), 1);
-  assert.equal(Field.alphaAt([1, 0.5, 0], 1.5), 0.25);
-  assert.equal(Field.alphaAt([1, 0.5, 0], 9), 0);
 });

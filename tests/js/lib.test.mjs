@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import test from "node:test";
+
+import { fixture } from "./fixture.mjs";
 
 import * as raw from "../../playground/page/widgets/lib/bytes.js";
 import { colormap, mapped } from "../../playground/page/widgets/lib/colour.js";
@@ -9,7 +10,7 @@ import { pump } from "../../playground/page/widgets/lib/input.js";
 import * as words from "../../playground/page/widgets/lib/words.js";
 import * as maths from "../../playground/page/widgets/maths/forward.js";
 
-const parity = JSON.parse(readFileSync(new URL("./parity.json", import.meta.url), "utf-8"));
+const { forward: parity } = fixture;
 
 test("base64 goes both ways, in every width", () => {
   const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) % 256);

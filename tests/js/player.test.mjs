@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { fixture } from "./fixture.mjs";
+
 import { Film, sharp } from "../../playground/page/widgets/player/film.js";
 import { completions, splitWords, unknownWords } from "../../playground/page/widgets/prompt/prompt.js";
 
@@ -102,6 +104,18 @@ test("curves: change of the guess, distance from the first lane, error", () => {
   assert.equal(error.lanes[0].curve[0], 0.25);
 });
 
+test("how far a lane is from the first is what the server says", () => {
+  const run = film(2, "apart");
+  const frames = fixture.apart.lanes.flatMap((lane, k) =>
+    lane.map((sent, step) => ({ lane: k, step, t: sent.t, ab: sent.alpha_bar, nfe: step, x: sent.x0, x0: sent.x0, last: step === lane.length - 1 })),
+  );
+  take(run, ...frames);
+  fixture.apart.rms.forEach((want, step) => {
+    const place = run.places.findIndex((at) => at[1] === step);
+    assert.ok(Math.abs(run.lanes[1].curve[place] - want) < 1e-12, `step ${step}: ${run.lanes[1].curve[place]}, not ${want}`);
+  });
+});
+
 test("the place nearest to a t", () => {
   const run = film(1);
   take(run, frame(0, 0, 0), frame(0, 1, 0.5), last(0, 2));
@@ -121,6 +135,14 @@ test("pixels stay sharp: whole device pixels for each", () => {
       assert.ok(Math.abs((side * ratio) / 32 - Math.round((side * ratio) / 32)) < 1e-9);
       assert.ok(side <= space || side * ratio === 32);
     }
+  }
+});
+
+test("words are split, and unknown ones named, as the server does it", () => {
+  const { known, prompts } = fixture.words;
+  for (const [prompt, split, unknown] of prompts) {
+    assert.deepEqual(splitWords(prompt), split);
+    assert.deepEqual(unknownWords(prompt, new Set(known)), unknown);
   }
 });
 

@@ -1,7 +1,6 @@
 """The Noise tab without a browser: its endpoint through a client, and what the page may ask the server."""
 
 import base64
-import json
 import math
 from types import SimpleNamespace
 
@@ -20,7 +19,6 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import EPS_SCALE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
-from tests.parity import FILE, LEVELS, parity
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +37,6 @@ def opened(files) -> dict[str, np.ndarray]:
         name = str(file).rsplit("/", 1)[-1]
         pictures[name.split("_cosine")[0].split("_linear")[0]] = np.asarray(Image.open(file))
     return pictures
-
-
-def test_parity_fixture_is_what_the_server_computes():
-    """tests/js/lib.test.js holds the page's JavaScript to the same file."""
-    kept, now = json.loads(FILE.read_text()), parity()
-    assert np.allclose(kept["alpha_bar"], now["alpha_bar"], rtol=1e-12)
-    raw = [np.frombuffer(base64.b64decode(d["picture"]["eps"]), "<i2").astype(int) for d in (kept, now)]
-    assert np.abs(raw[0] - raw[1]).max() <= 1
-    assert kept["picture"]["x0"] == now["picture"]["x0"]
-    for t, a, b in zip(LEVELS, kept["x_t"], now["x_t"], strict=True):
-        a, b = (np.frombuffer(base64.b64decode(text), np.uint8).astype(int) for text in (a, b))
-        assert np.abs(a - b).max() <= 1 and (a != b).mean() < 0.01, t
 
 
 def test_the_endpoint_gives_the_closed_form(client, tmp_path):

@@ -1,58 +1,10 @@
-"""Figures as Plotly reads them, and the numbers that curve.js must agree with.
+"""Figures as Plotly reads them."""
 
-``python -m tests.runs.test_figures`` writes tests/js/curves.fixture.json anew.
-"""
-
-import base64
 import json
 import math
-import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-
-FILE = Path(__file__).parents[1] / "js" / "curves.fixture.json"
-DRAWN = [([1, 0.5], 3), ([1, 0.95, 0.89, 0.76, 0.5, 0.19, 0.05, 0.004], 50), ([0.3, 0.4, 0.4, 0.0], 40), ([1, 0], 1)]
-
-
-def fixture() -> dict:
-    from playground.runs.figures import SCHEDULE_VIEWS, numbers
-    from playground.runs.wire import encoded
-    from playground.schedules import SCHEDULES, drawn, zero_terminal_snr
-
-    made = [kind.make(T) for kind in SCHEDULES.values() for T in (1, 20)]
-    made.append(zero_terminal_snr(SCHEDULES["linear"].make(20)))
-    return {
-        "schedules": [
-            {
-                "name": schedule.name,
-                "alpha_bar": encoded(schedule.alpha_bar.numpy()),
-                "views": {key: numbers(view.values(schedule)) for key, view in SCHEDULE_VIEWS.items()},
-            }
-            for schedule in made
-        ],
-        "drawn": [
-            {"points": points, "T": T, "alpha_bar": encoded(drawn.through(points, T).numpy())} for points, T in DRAWN
-        ],
-    }
-
-
-def test_the_fixture_of_the_page_is_fresh():
-    kept = json.loads(FILE.read_text(encoding="utf-8"))
-    assert close(kept, fixture()), "run: python -m tests.runs.test_figures"
-
-
-def close(one, two):
-    """Equal, but for the last bits of numbers: another processor's log and cos end in others."""
-    if isinstance(one, dict):
-        return one.keys() == two.keys() and all(close(one[key], two[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(two) and all(map(close, one, two))
-    if isinstance(one, str) and len(one) >= 20:  # float64 in base64
-        return close(*(np.frombuffer(base64.b64decode(value)).tolist() for value in (one, two)))
-    return one == two or isinstance(one, float) and math.isclose(one, two, rel_tol=1e-8, abs_tol=1e-14)
 
 
 def test_plotly_itself_takes_the_figures():
@@ -95,8 +47,3 @@ def test_lines_stand_out_on_both_pages_and_from_each_other():
         assert (luminance(style.dark) + 0.05) / (luminance("#1f2937") + 0.05) >= 4.5, style
     assert len({(style.light, style.dash) for style in STYLES}) == len(STYLES)
     assert set(SCHEDULE_STYLES) == set(SCHEDULES)
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    FILE.write_text(json.dumps(fixture()) + "\n", encoding="utf-8")

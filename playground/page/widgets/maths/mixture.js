@@ -221,13 +221,6 @@ export function spreadOf(mix, alphaBar) {
   return Math.sqrt((signal * spread(flat)) ** 2 + variance);
 }
 
-/** ᾱ at a fractional t: straight between the whole ones. */
-export function alphaAt(alphaBar, t) {
-  const i = Math.max(0, Math.min(alphaBar.length - 1, Math.floor(t))),
-    f = t - i;
-  return f > 0 && i + 1 < alphaBar.length ? (1 - f) * alphaBar[i] + f * alphaBar[i + 1] : alphaBar[i];
-}
-
 /** Where on a run (a fractional frame) the clock shows t; the t of its frames falls. */
 export function frameAt(ts, t) {
   if (t >= ts[0]) return 0;

@@ -10,6 +10,23 @@ const DECIBELS = 10 / Math.log(10); // of a natural logarithm
 const alpha = (a, t) => (a[t - 1] > 0 ? a[t] / a[t - 1] : 0);
 const each = (a, fn) => Float64Array.from(a, (_, t) => fn(t));
 
+/** atan(signal rate / noise rate) of a log-SNR, from 0 at pure noise to π/2. */
+const angle = (logSnr) => Math.atan(Math.exp(Math.min(logSnr, 1400) / 2));
+
+/**
+ * ᾱ at t in [0, T], as NoiseSchedule.level has it: between two whole t straight in log-SNR; where that is infinite at an
+ * end, straight in an angle from that end.
+ */
+export function alphaAt(alphaBar, t) {
+  const low = clamp(Math.floor(t), 0, alphaBar.length - 1);
+  const share = t - low;
+  if (!(share > 0) || low + 1 >= alphaBar.length) return alphaBar[low];
+  const [a, b] = [low, low + 1].map((k) => Math.log(alphaBar[k]) - Math.log1p(-alphaBar[k]));
+  if (b === -Infinity) return Math.sin((1 - share) * angle(a)) ** 2;
+  if (a === Infinity) return Math.cos(share * angle(-b)) ** 2;
+  return 1 / (1 + Math.exp(-(a + share * (b - a))));
+}
+
 /** ᾱ → the values of a view, (T+1,). Not finite where the quantity is not defined: a gap in the line. */
 export const views = {
   alpha_bar: (a) => a,
@@ -64,7 +81,7 @@ export function moved(points, k, y) {
 }
 
 /** Points as the setting `points` writes them: four decimals, no more digits than needed. */
-export const written = (points) => points.map((p) => String(Math.round(p * 1e4) / 1e4)).join(" ");
+export const written = (points) => points.map((p) => String(Number(p.toFixed(4)))).join(" ");
 
 /** The levels of a film strip, evenly from t = 0 to T: `most` of them, or all where there are not so many. */
 export function levels(T, most = 10) {

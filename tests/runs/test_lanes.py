@@ -1,0 +1,31 @@
+"""What a run is said to cost is what it takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from playground import checkpoints
+from playground.runs.lanes import announced, lane_for
+from playground.runs.live import Live
+from playground.samplers import SAMPLERS
+
+
+@pytest.fixture(scope="module")
+def name(tiny_checkpoint):
+    return checkpoints.offer(str(tiny_checkpoint))
+
+
+@pytest.mark.parametrize("steps", [1, 3, 8])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_picture_takes_as_many_evaluations_as_were_said(engine, name, sampler, steps):
+    for prompt, scale in (("cat", 2.0), ("", 2.0), ("cat", 1.0)):
+        values = {"sampler": sampler, "steps": steps, "prompt": prompt, "guidance_scale": scale, "style": ""}
+        live = Live(engine, [lane_for(engine, values)])
+        live.finish()
+        assert announced(values | {"checkpoint": name})[0] == live.lanes[0].nfe
+
+
+def test_heun_takes_38_for_20_steps_and_an_empty_prompt_is_not_doubled(name):
+    values = {"sampler": "heun", "steps": 20, "guidance_scale": 3.0, "style": "", "checkpoint": name}
+    assert announced(values | {"prompt": "cat"}) == (76, True)
+    assert announced(values | {"prompt": ""}) == (38, False)
