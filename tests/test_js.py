@@ -1,4 +1,4 @@
-"""The page's scripts: unit tests in node, and no syntax an older browser would stumble over."""
+"""The page's scripts: unit tests in node, and their types by TypeScript."""
 
 import os
 import shutil
@@ -25,3 +25,12 @@ def test_scripts_do_in_node_what_they_should(node):
     done = subprocess.run([node, "--test", *map(str, TESTS)], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert TESTS
+
+
+def test_the_types_at_the_seams_fit():
+    """TypeScript reads the JSDoc types; TSC says where it is, if it is not on the PATH (npm install typescript)."""
+    tsc = os.environ.get("TSC") or shutil.which("tsc")
+    if tsc is None:
+        pytest.skip("tsc is not on the PATH: install typescript to check the types of the page's scripts")
+    done = subprocess.run([tsc, "-p", ROOT / "tests" / "js"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-6000:]

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 
 import gradio as gr
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
 
 from playground.checkpoints import load
 from playground.engine import Engine
@@ -63,6 +65,20 @@ def go(page, t: int) -> None:
     page.wait_for_function("t => document.querySelector('#noise-scrubber .t').value === String(t)", arg=t)
 
 
+def painted(page, count: int) -> None:
+    """Wait until the page has painted so often."""
+    page.evaluate(
+        """count => new Promise(done => {
+        const next = k => (k ? requestAnimationFrame(() => next(k - 1)) : done()); next(count); })""",
+        count,
+    )
+
+
+def finished(page) -> None:
+    """Wait until nothing fades or slides any more."""
+    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => true)")
+
+
 def canvas(page, view: str) -> np.ndarray:
     """Its pixels (n, n, 3)."""
     text = page.evaluate(
@@ -95,35 +111,29 @@ def test_every_way_to_move_t_is_seen_at_once_and_asks_nothing_of_the_server(open
     slider.focus()
     for key, t in (("End", 1000), ("Home", 0), ("ArrowRight", 1), ("Shift+ArrowRight", 11), ("ArrowDown", 10)):
         page.keyboard.press(key)
-        page.wait_for_timeout(60)
-        assert level(page) == t, key
+        expect(slider).to_have_value(str(t))
 
     box = page.locator(f"{ROOT} canvas[data-view=x_t]").bounding_box()
     page.mouse.move(box["x"] + 90, box["y"] + 90)
     page.mouse.wheel(0, -200)
-    page.wait_for_timeout(100)
-    assert level(page) == 50  # two notches of a fiftieth
+    expect(slider).to_have_value("50")  # two notches of a fiftieth
 
     plot = page.locator(f"{ROOT} .curve svg").bounding_box()
     page.mouse.move(plot["x"] + plot["width"] * 0.3, plot["y"] + 60)
     page.mouse.down()
     page.mouse.move(plot["x"] + plot["width"] * 0.7, plot["y"] + 60, steps=6)
     page.mouse.up()
-    page.wait_for_timeout(100)
-    assert 600 < level(page) < 720
+    expect(slider).to_have_value(re.compile("^(6[0-9]{2}|7[01][0-9])$"))
 
     page.locator(f"{ROOT} .strip button").nth(3).click()
-    page.wait_for_timeout(60)
-    assert level(page) == 333
+    expect(slider).to_have_value("333")
 
     page.locator(f"{ROOT} .play").click()
-    page.wait_for_timeout(700)
+    page.wait_for_function("Number(document.querySelector('#noise-scrubber .level').value) > 340")
     page.locator(f"{ROOT} .play").click()
-    assert level(page) > 340
 
     page.locator(f"{ROOT} .place .t").fill("600")
-    page.wait_for_timeout(60)
-    assert level(page) == 600
+    expect(slider).to_have_value("600")
     assert requests == []
 
 
@@ -170,7 +180,6 @@ def test_a_new_schedule_or_T_is_a_new_curve_and_no_new_upload(opened):
     page.wait_for_function("document.querySelector('#noise-scrubber .level').max === '500'")
     assert level(page) == 150
     assert off(canvas(page, "x_t"), truth(150, schedule="linear", T=500)) <= 1
-    page.wait_for_timeout(200)
     assert 1000 < sum(came) < 120_000  # two curves and nothing of 800 kB
 
 
@@ -237,15 +246,16 @@ def test_something_moves_before_any_click_and_stops_for_a_hand(page, url):
     page.mouse.move(5, 5)
     page.mouse.down()
     page.mouse.up()
-    page.wait_for_timeout(100)
+    expect(page.locator(f"{ROOT} .lab-scrubber")).not_to_have_class(re.compile("playing"))
     held = level(page)
-    page.wait_for_timeout(400)
+    painted(page, 5)
     assert level(page) == held
 
 
 def test_nothing_moves_by_itself_for_who_asks_for_less_motion(opened):
     assert level(opened) == 400
-    opened.wait_for_timeout(600)
+    expect(opened.locator(f"{ROOT} .lab-scrubber")).not_to_have_class(re.compile("playing"))
+    painted(opened, 5)
     assert level(opened) == 400
 
 
@@ -276,7 +286,8 @@ def test_no_barrier_that_axe_knows_of(page, url, theme):
     page.locator(f"{ROOT} .chain table").wait_for()
     page.locator(f"{ROOT} .look .pictures").wait_for()
     page.locator("#noise-more > button").click()
-    page.wait_for_timeout(500)
+    expect(page.locator("#noise-T input[type=number]")).to_be_visible()
+    finished(page)
     found = Axe().run(page).response["violations"]
     # Gradio labels its empty picture box, which has no role
     found = [(v["id"], [n["html"][:160] for n in v["nodes"]]) for v in found if v["id"] != "aria-prohibited-attr"]
@@ -288,8 +299,7 @@ def test_a_phone_scrolls_past_it_and_nothing_sticks_out(page, url):
     page.emulate_media(reduced_motion="reduce")
     page.goto(url)
     page.wait_for_function("document.querySelector('#noise-scrubber .snr')?.textContent")
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.wait_for_function("document.documentElement.scrollWidth <= 360")
     assert page.locator(SLIDER).evaluate("s => getComputedStyle(s).touchAction") == "pan-y"
     stage, slider = (page.locator(s).bounding_box() for s in (f"{ROOT} .big", SLIDER))
     assert slider["y"] + slider["height"] < 780 and stage["width"] > 280

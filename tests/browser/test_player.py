@@ -180,7 +180,6 @@ def test_scrubbing_is_exact_and_asks_nothing_of_the_server(lab):
             "(node, k) => { node.value = k; node.dispatchEvent(new Event('input', {bubbles: true})) }", k
         )
         lab.wait_for_function("k => document.querySelector('#test-player').textContent.includes(`${k} / 50`)", arg=k)
-        lab.wait_for_timeout(50)
         assert (pixels(lab, "x_t") == run[k].x).all()
         assert (pixels(lab, "x0_hat") == run[k].x0_hat).all()
         label = lab.locator("#test-player canvas[data-view=x_t]").get_attribute("aria-label")
@@ -248,9 +247,9 @@ def test_stop_keeps_what_has_come_also_from_another_tab(lab):
     lab.get_by_role("tab", name="Run").click()
     lab.get_by_role("button", name="Stop").click()
     stopped = until(lab, "stopped")
-    lab.wait_for_timeout(500)
+    data = "document.querySelector('#test-player .player').dataset"
+    lab.wait_for_function(f"+{data}.painted + +{data}.skipped === +{data}.received")
     later = told(lab)
-    assert int(later["painted"]) + int(later["skipped"]) == int(later["received"])
     assert 10 <= int(later["received"]) < LONG
     assert later["received"] == stopped["received"]  # what was on its way is not wanted any more
     assert level(lab).input_value() == str(int(later["received"]) - 1)  # the newest of it is on show
@@ -266,7 +265,7 @@ def test_lanes_move_in_lock_step(lab):
     assert lab.locator("#test-player canvas[data-view=x_t]").count() == 2
     level(lab).focus()
     lab.keyboard.press("Home")
-    lab.wait_for_timeout(100)
+    lab.wait_for_function("document.querySelector('#test-player .count').textContent.startsWith('0 /')")
     labels = [node.get_attribute("aria-label") for node in lab.locator("#test-player canvas[data-view=x_t]").all()]
     assert all("t 1000," in label for label in labels)
 

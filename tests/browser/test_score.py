@@ -144,7 +144,7 @@ def test_the_terms_of_the_formula_light_up_their_numbers(page, app_url):
     term.focus()
     row = field.locator(".numbers [data-term=noise]")
     assert "lit" in row.get_attribute("class") and row.locator("dd").inner_text() == "0.462"
-    page.wait_for_timeout(100)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
     assert field.locator("canvas.big").screenshot() != before  # the ring of that size
 
 

@@ -10,7 +10,7 @@ const ENDS = { Home: 0, End: 1 };
 const PAUSE = 400; // ms after a key until the server hears of it
 
 /**
- * @param {HTMLElement} handles
+ * @param {any} handles
  * @param {import("./parts.js").State} state
  * @param {ReturnType<typeof import("./plot.js").makePlot>} plot
  * @param {{bend: (points: number[]) => void, settled: () => void}} hands new points, many a second; they stay for a while

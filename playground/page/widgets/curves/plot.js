@@ -10,7 +10,7 @@ import { colourOf, dashOf, figureText, make, plain, swatch, symbolIn } from "./p
 const WHOLE = 600; // points up to which a line is drawn whole
 
 /**
- * @param {HTMLElement} box the widget
+ * @param {any} box the widget
  * @param {import("./parts.js").State} state
  * @param {(t: number) => void} drag the cursor is dragged to t
  */

@@ -9,7 +9,7 @@ import { colourOf, figureText, make, swatch, symbol } from "./parts.js";
 const CELLS = 10; // of a film's width; where there are fewer levels, they stand at their t with gaps between
 
 /**
- * @param {HTMLElement} strips
+ * @param {any} strips
  * @param {import("./parts.js").State} state
  * @param {(t: number) => void} go a level was chosen
  */

@@ -10,8 +10,8 @@ const APART = 0.13; // between two points of one stroke
 const BY = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /**
- * @param {HTMLElement} host the widget
- * @param {object} scene field.js's
+ * @param {any} host the widget
+ * @param {any} scene field.js's
  * @param {{send: (drawn: object) => void, redraw: () => void, pause: () => void, moveTo: (t: number) => void,
  *   probeText: (s: object) => string}} hands
  */

@@ -35,8 +35,9 @@ export function mount(ui) {
     playButton = $(".play"),
     modes = all(".modes input");
 
-  let alphaBar = Float64Array.of(1, 0),
-    stepSize = 0.1,
+  /** @type {Float64Array} */
+  let alphaBar = Float64Array.of(1, 0);
+  let stepSize = 0.1,
     seed = 0;
   const scene = {
     cloud: null, // {name, std, points, version}
@@ -311,7 +312,7 @@ export function mount(ui) {
   );
   showPlay();
   host.dataset.mode = scene.mode;
-  window.addEventListener("lab:set", ({ detail }) => {
+  window.addEventListener("lab:set", (/** @type {any} */ { detail }) => {
     if (!host.isConnected) return;
     if (detail.name === "step_size") setStep(detail.value);
     if (detail.name === "motion" && detail.value !== scene.mode) setMode(detail.value);

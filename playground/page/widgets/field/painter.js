@@ -86,7 +86,7 @@ function arrow(c, x, y, dx, dy, head) {
   c.lineTo(tx - h * (ux + 0.5 * uy), ty - h * (uy - 0.5 * ux));
 }
 
-/** @param {HTMLElement} host the widget */
+/** @param {any} host the widget */
 export function painter(host) {
   const canvas = (view) => host.querySelector(`canvas[data-view=${view}]`);
   const big = plate(canvas("score")),

@@ -35,7 +35,7 @@ class Stream {
   }
 
   saw(id) {
-    return new Promise((resolve) => {
+    return new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
       const done = () => void resolve();
       setTimeout(done, PATIENCE);
       this.waiting.push({ id, done });

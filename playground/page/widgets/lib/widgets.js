@@ -5,7 +5,7 @@ import { load, text } from "./words.js";
 /**
  * What Gradio gives a component, and what came before its script was there.
  * @typedef {object} Ui
- * @property {HTMLElement} element
+ * @property {any} element the HTMLElement that Gradio made of NAME.html
  * @property {(event: string, data?: object) => void} trigger calls the component's listener in Python
  * @property {Record<string, any>} props value, and whatever else the widget was given
  * @property {Record<string, (argument: any) => Promise<any>>} server its server functions

@@ -33,9 +33,10 @@ export function mount(ui) {
   };
   for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, touch, true);
   /** The button of a tab, which a narrow page may have in its menu. */
-  const button = (name) =>
+  const button = (name) => /** @type {HTMLElement} */ (
     document.querySelector(`[role="tab"][data-tab-id="${name}"]`) ||
-    inMenu().find((one) => tabs[name] && one.textContent.trim() === text(tabs[name]));
+    inMenu().find((one) => tabs[name] && one.textContent.trim() === text(tabs[name]))
+  );
   /** Presses it as a person would; for a while again and again, as Gradio builds its tabs late and starts over. */
   function open(tries) {
     if (!opening || !tries) return;
@@ -106,7 +107,7 @@ export function mount(ui) {
     list.showModal();
   }
   $(".keys").onclick = showKeys;
-  document.addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", (/** @type {any} */ event) => {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "range";
     if (event.key !== "?" || typing || event.target.isContentEditable || event.ctrlKey || event.metaKey || event.altKey) return;
     if (!list.open && list.isConnected) showKeys();

@@ -5,7 +5,8 @@ import { follow, state } from "../lib/settings.js";
 import { text } from "../lib/words.js";
 
 /** Buttons of tabs that a narrow page keeps in a menu; they have nothing but their words. */
-export const inMenu = () => [...document.querySelectorAll(".overflow-dropdown button")];
+/** @returns {HTMLElement[]} */
+export const inMenu = () => Array.from(document.querySelectorAll(".overflow-dropdown button"));
 
 /** @param {Record<string, string>} tabs name → title */
 export function makeWorksheet(tabs) {
@@ -17,6 +18,7 @@ export function makeWorksheet(tabs) {
 
   /** What no style can reach: parts of widgets that are locked, hidden tabs in the menu of a narrow page. */
   function apply() {
+<<<<<<< HEAD
     for (const part of document.querySelectorAll("[data-setting]")) {
       part.inert = locked.has(part.dataset.setting);
       part.classList.toggle("lab-locked", part.inert);
@@ -32,6 +34,9 @@ export function makeWorksheet(tabs) {
     for (const part of document.querySelectorAll("[class*=lab-sets-]")) {
       part.disabled = [...locked].some((name) => part.classList.contains(`lab-sets-${name}`));
     }
+=======
+    for (const part of /** @type {any} */ (document.querySelectorAll("[data-setting]"))) part.inert = locked.has(part.dataset.setting);
+>>>>>>> 2404705 (Types at the seams of the scripts are checked by TypeScript; their browser tests wait for what they want to see and for nothing else; plotly is needed by tests alone)
     for (const one of inMenu()) one.style.display = hidden.has(one.textContent.trim()) ? "none" : "";
   }
 

@@ -63,6 +63,7 @@ export function mount({ element, props, server, trigger, watch }) {
   const ask = pump(
     async (question) => {
       const { n } = sheet;
+      /** @type {Record<string, any>} */
       const sent = { ...settings, who, seq: question.seq, n, picture: base64(new Uint8Array(sheet.layers.picture)) };
       if (settings.paint_mode === "fill") sent.mask = base64(new Uint8Array(sheet.layers.mask));
       if (settings.paint_mode === "lines") sent.lines = base64(new Uint8Array(sheet.layers.lines));
@@ -382,7 +383,7 @@ export function mount({ element, props, server, trigger, watch }) {
     const found = [];
     for (const host of document.querySelectorAll(".player")) {
       const player = host.closest("[id$=-player]");
-      const film = [player, ...(player ? player.querySelectorAll("*") : [])].map((node) => node && node.player && node.player.film).find(Boolean);
+      const film = [player, ...(player ? player.querySelectorAll("*") : [])].map((/** @type {any} */ node) => node && node.player && node.player.film).find(Boolean);
       for (const lane of (film && film.lanes) || []) {
         const end = lane.frames[lane.frames.length - 1];
         if (end) found.push({ label: `${player.id.replace("-player", "")}: ${lane.label || text("the picture")}`, pixels: end.x, n: film.size });

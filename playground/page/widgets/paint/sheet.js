@@ -134,7 +134,9 @@ export class Sheet {
         pixels[depth * p + c] = depth === 1 ? (colour ? 255 : 0) : colour ? colour[c] : this.ground[3 * p + c];
       }
       const column = p % n;
-      for (const [next, inside] of [[p - 1, column > 0], [p + 1, column < n - 1], [p - n, p >= n], [p + n, p < n * (n - 1)]]) {
+      /** @type {[number, boolean][]} */
+      const beside = [[p - 1, column > 0], [p + 1, column < n - 1], [p - n, p >= n], [p + n, p < n * (n - 1)]];
+      for (const [next, inside] of beside) {
         if (inside && !seen[next] && near(next)) {
           seen[next] = 1;
           open.push(next);

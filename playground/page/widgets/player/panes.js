@@ -24,7 +24,7 @@ export function node(tag, className, words) {
 }
 
 /**
- * @param {HTMLElement} player the widget's section
+ * @param {any} player the widget's section
  * @param {{film: import("./film.js").Film | null, place: number}} state what is on show
  * @param {{id: string, over: (pane: HTMLElement) => void}} options the component's name; what else is done with a new pane
  */

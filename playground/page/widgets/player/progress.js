@@ -18,7 +18,7 @@ function ticks(last, count) {
 }
 
 /**
- * @param {HTMLElement} player the widget's section
+ * @param {any} player the widget's section
  * @param {{film: import("./film.js").Film | null, place: number}} state what is on show
  * @param {(place: number) => void} scrub a place was chosen
  */

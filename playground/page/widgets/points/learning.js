@@ -28,7 +28,10 @@ export class Learning {
    * from here on, and {loss, rate, batch}, which may change between two steps.
    */
   constructor(mix, alphaBar, settings) {
-    Object.assign(this, { mix, alphaBar, settings, T: alphaBar.length - 1 });
+    this.mix = mix;
+    this.alphaBar = alphaBar;
+    this.settings = settings;
+    this.T = alphaBar.length - 1;
     const seed = settings.seed;
     this.uniform = uniforms(seed);
     this.normal = normals(seed ^ 0x5bd1e995);

@@ -40,6 +40,7 @@ export class Net {
   /** uniform: a stream of numbers in [0, 1); weights start as PyTorch's Linear does, uniform within ±1/√inputs. */
   constructor({ width, layers, uniform }) {
     const sizes = [FEATURES, ...Array(layers).fill(width), 2];
+    /** @type {any[]} */
     this.layers = [];
     let count = 0;
     for (let k = 0; k + 1 < sizes.length; k++) {
@@ -140,7 +141,10 @@ export class Net {
 /** Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1) with the defaults of PyTorch. */
 export class Adam {
   constructor(count, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = {}) {
-    Object.assign(this, { beta1, beta2, epsilon, steps: 0 });
+    this.beta1 = beta1;
+    this.beta2 = beta2;
+    this.epsilon = epsilon;
+    this.steps = 0;
     this.first = new Float64Array(count);
     this.second = new Float64Array(count);
   }

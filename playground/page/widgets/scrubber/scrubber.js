@@ -330,6 +330,7 @@ export function mount({ element, props, server, watch }) {
   bars.line("normal", grid, grid.map((x) => normalPdf(x)), { className: "b", dash: "4 3" });
 
   function newThumb() {
+    /** @type {any} */
     const thumb = document.createElement("button");
     thumb.type = "button";
     thumb.append(document.createElement("canvas"), document.createElement("span"));
