@@ -312,7 +312,7 @@ export function mount(ui) {
   );
   showPlay();
   host.dataset.mode = scene.mode;
-  window.addEventListener("lab:set", (/** @type {any} */ { detail }) => {
+  window.addEventListener("lab:set", ({ detail }) => {
     if (!host.isConnected) return;
     if (detail.name === "step_size") setStep(detail.value);
     if (detail.name === "motion" && detail.value !== scene.mode) setMode(detail.value);

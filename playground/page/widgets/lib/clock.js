@@ -11,7 +11,7 @@ export function tell(value, source) {
 
 /** Follow t as others move it: `fn(t)`, until `element` leaves the page. */
 export function hear(element, source, fn) {
-  const listener = (/** @type {any} */ { detail }) => {
+  const listener = ({ detail }) => {
     if (!element.isConnected) return globalThis.removeEventListener("lab:t", listener);
     if (detail.source !== source) fn(detail.t);
   };

@@ -130,7 +130,7 @@ export function mount(ui) {
     if (event.defaultPrevented || !files(event)) return; // a place of its own has taken it
     event.preventDefault(); // the browser would leave the page for the file
     const file = event.dataTransfer.files[0];
-    const corner = [...document.querySelectorAll('[id$="-receipts"]')].find((one) => one.offsetParent);
+    const corner = [...document.querySelectorAll('[id$="-receipts"]')].find((/** @type {any} */ one) => one.offsetParent);
     if (!file || !/\.(png|json)$/i.test(file.name)) return say(text("Here a PNG or JSON of a run may be dropped; a picture of yours, onto its place."));
     if (!corner) return say(text("Open a tab that makes pictures, and drop the file there."));
     bring(corner, file, 50);
@@ -155,6 +155,7 @@ export function mount(ui) {
 
   /* Each window keeps a connection of its own open, and over HTTP/1.1 a browser has six for one address: the sixth window
      would wait for ever, and make all others wait. */
+  /** @type {any} */
   const [visit] = performance.getEntriesByType("navigation");
   if (globalThis.BroadcastChannel && visit && /^http\/1/.test(visit.nextHopProtocol)) {
     const me = Math.random();

@@ -4,8 +4,7 @@ import { frame } from "../lib/input.js";
 import { follow, state } from "../lib/settings.js";
 import { text } from "../lib/words.js";
 
-/** Buttons of tabs that a narrow page keeps in a menu; they have nothing but their words. */
-/** @returns {HTMLElement[]} */
+/** Buttons of tabs that a narrow page keeps in a menu; they have nothing but their words. @returns {HTMLElement[]} */
 export const inMenu = () => Array.from(document.querySelectorAll(".overflow-dropdown button"));
 
 /** @param {Record<string, string>} tabs name → title */
@@ -18,8 +17,7 @@ export function makeWorksheet(tabs) {
 
   /** What no style can reach: parts of widgets that are locked, hidden tabs in the menu of a narrow page. */
   function apply() {
-<<<<<<< HEAD
-    for (const part of document.querySelectorAll("[data-setting]")) {
+    for (const part of /** @type {any} */ (document.querySelectorAll("[data-setting]"))) {
       part.inert = locked.has(part.dataset.setting);
       part.classList.toggle("lab-locked", part.inert);
     }
@@ -31,12 +29,9 @@ export function makeWorksheet(tabs) {
       if (mark) mark.remove();
       else part.append(badge());
     }
-    for (const part of document.querySelectorAll("[class*=lab-sets-]")) {
+    for (const part of /** @type {any} */ (document.querySelectorAll("[class*=lab-sets-]"))) {
       part.disabled = [...locked].some((name) => part.classList.contains(`lab-sets-${name}`));
     }
-=======
-    for (const part of /** @type {any} */ (document.querySelectorAll("[data-setting]"))) part.inert = locked.has(part.dataset.setting);
->>>>>>> 2404705 (Types at the seams of the scripts are checked by TypeScript; their browser tests wait for what they want to see and for nothing else; plotly is needed by tests alone)
     for (const one of inMenu()) one.style.display = hidden.has(one.textContent.trim()) ? "none" : "";
   }
 

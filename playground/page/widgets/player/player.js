@@ -131,7 +131,7 @@ export function mount(ui) {
     steps ? text("Stopped. What had come is kept: {steps} steps.", { steps }) : text("Stopped before the first step.");
 
   // The press on Stop: the server says nothing more, so the page itself ends the run.
-  const onStop = (/** @type {any} */ { detail }) => {
+  const onStop = ({ detail }) => {
     if (!element.isConnected) return window.removeEventListener("lab:stop", onStop);
     if (detail !== id || !state.film || state.film.end) return;
     state.film.stop("stopped");

@@ -132,7 +132,7 @@ export function mount({ element, props, trigger, watch }) {
   function follow(name) {
     if (name !== undefined && props.value && String(name) !== props.value.model) trigger("follow", { model: String(name) });
   }
-  const chosen = (/** @type {any} */ { detail }) => element.isConnected && detail.name === "checkpoint" && follow(detail.value);
+  const chosen = ({ detail }) => element.isConnected && detail.name === "checkpoint" && follow(detail.value);
   window.addEventListener("lab:set", chosen);
 
   function load() {
