@@ -68,7 +68,7 @@ def strip_levels(T: int, most: int = FILM) -> list[int]:
 
 
 def strip(x0: Tensor, eps: Tensor, schedule: NoiseSchedule) -> tuple[list[Level], np.ndarray]:
-    """x0 (1, 3, n, n) noised to the levels of a strip: the levels, and the pictures side by side, uint8 (n, 10·n, 3)."""
+    """x0 (1, 3, n, n) noised to the levels of a strip: the levels, and the pictures side by side, uint8 (n, ·, 3)."""
     levels = [schedule.level(t) for t in strip_levels(schedule.T)]
     return levels, tiled([[to_pixels(q_sample(x0, level, eps))[0] for level in levels]])
 

@@ -4,6 +4,7 @@ interface WindowEventMap {
   "lab:t": CustomEvent<{ t: number; source: any }>;
   "lab:set": CustomEvent<{ name: string; value: any; source: any }>;
   "lab:stop": CustomEvent<string>;
+  "lab:tab": CustomEvent<string>;
   "lab:picture": CustomEvent;
 }
 
