@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from playground.page.widgets.link import wanted
+from playground.runs.settings import DEFAULTS
 
 
 @pytest.mark.parametrize("name, value", [
@@ -29,4 +30,5 @@ def test_what_is_here_is_taken(query):
 
 def test_a_style_is_looked_for_in_the_model_that_the_link_names():
     assert "style" not in wanted({"checkpoint": "nothing-here", "style": "baroque"})["settings"]
-    assert wanted({"checkpoint": "nothing-here", "style": "noto"})["settings"] == {"style": "noto"}
+    usual = DEFAULTS["style"].default
+    assert wanted({"checkpoint": "nothing-here", "style": usual})["settings"] == {"style": usual}
