@@ -89,6 +89,20 @@ def test_is_what_the_sampler_gives_when_driven_by_hand(engine, checkpoint):
         assert (step.final is None) == (step is not steps[-1])
 
 
+def test_each_job_of_a_batch_is_clipped_or_not_as_it_asks(engine):
+    """As a bound is measured without, beside pictures that are made with it."""
+
+    def glance(level):
+        prediction = yield 3 * torch.randn(1, 3, 16, 16, generator=torch.manual_seed(5)).double(), level
+        return prediction.x0
+
+    level = engine.schedule.level(300)
+    steps = engine.run([Job(glance(level), clip=clip, steps_hint=1) for clip in (True, False, True)])
+    seen = {step.job: step.prediction.x0 for step in steps}
+    assert seen[1].abs().max() > 1.5
+    assert torch.equal(seen[0], seen[1].clamp(-1, 1)) and torch.equal(seen[2], seen[0])
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_same_seed_same_picture_alone_and_in_a_full_and_mixed_batch(engine, name):
     def mine():

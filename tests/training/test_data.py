@@ -204,3 +204,14 @@ def test_held_out_pairs_are_new_but_their_parts_are_not():
         assert (text, style) not in pairs and text in training.texts and style in training.styles
     assert torch.equal(held_out(pictures, 20, seed=3)[1].pixels, held.pixels)
     assert not torch.equal(held_out(pictures, 20, seed=4)[1].pixels, held.pixels)
+
+
+def test_what_is_held_out_is_known_in_two_styles_more_and_is_no_variant_of_another():
+    texts = [f"thing {i // 3}" for i in range(90)]
+    styles = ["abc"[i % 3] if i < 60 else "ab"[i % 2] for i in range(90)]  # the last ten things in two styles
+    weights = torch.ones(90)
+    weights[1:60:3] = SKIN_TONE_WEIGHT
+    pictures = PictureSet(torch.arange(90).byte()[:, None, None, None], texts, styles, weights)
+    _training, held = held_out(pictures, 10, seed=0)
+    assert len(held) == 10
+    assert all(int(text.split()[1]) < 20 for text in held.texts) and (held.weights == 1).all()
