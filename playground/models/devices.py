@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -77,3 +79,14 @@ def bf16(device: str = "cpu") -> bool:
 def cores() -> ThreadPoolExecutor:
     """Threads that each compute alone; in all others PyTorch keeps to `threads()`."""
     return ThreadPoolExecutor(threads(), "core", initializer=torch.set_num_threads, initargs=(1,))
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """The calling thread computes alone within it, as those of `cores()` do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

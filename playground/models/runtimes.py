@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from playground.models.devices import bf16, cores, threads
+from playground.models.devices import bf16, cores, one_thread, threads
 from playground.models.packing import packed
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,12 @@ def shared(graph: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Te
 
     def forward(*inputs: Tensor) -> Tensor:
         with free.of(len(inputs[0])) as shares:
-            return torch.cat(list(cores().map(share, *(tensor.tensor_split(shares) for tensor in inputs))))
+            own, *parts = zip(*(tensor.tensor_split(shares) for tensor in inputs), strict=True)
+            others = [cores().submit(share, *part) for part in parts]
+            # The first share is done here: to hand a single row over and back costs two waits for the processor.
+            with one_thread():
+                done = share(*own)
+            return torch.cat([done, *(other.result() for other in others)])
 
     return forward
 

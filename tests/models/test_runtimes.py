@@ -54,19 +54,31 @@ def test_a_row_comes_out_the_same_to_the_bit_in_any_company(model, net):
         assert same_in_company(runtime, inputs(model, 1))
 
 
-@pytest.mark.parametrize("told_of", ["nothing", "everything"])
+@pytest.mark.parametrize("kind", ["nothing", "a vector", "words and lines"])
 @torch.inference_mode()
-def test_nets_of_every_kind_can_be_frozen(told_of):
+def test_nets_of_every_kind_can_be_frozen(kind):
     torch.manual_seed(0)
-    kind = {"condition_dim": 8, "sketch": 8, "self_condition": True, "blocks": 2} if told_of == "everything" else {}
-    net = UNet(dims=(16, 32), attention=(False, True), emb_dim=32, head_dim=16, **kind).eval()
+    x, t = torch.randn(3, 3, 16, 16), torch.tensor([1.0, 10.0, 900.0])
+    settings, told = {}, []
+    if kind == "a vector":
+        settings, x = {"condition_dim": 8, "sketch": 8, "self_condition": True, "blocks": 2}, torch.cat([x, x], dim=1)
+        told = [torch.randn(3, 8)]
+    elif kind == "words and lines":
+        settings = {"condition_dim": 8, "words_dim": 12, "cross": (True, True), "lines": 2}
+        present = torch.tensor([[1.0, 0, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+        told = [torch.randn(3, 8), torch.randn(3, 5, 12), present, torch.rand(3, 1, 16, 16)]
+    net = UNet(dims=(16, 32), attention=(False, True), emb_dim=32, head_dim=16, **settings).eval()
     for weight in net.parameters():  # the zeros that training starts from would hide whole layers
         torch.nn.init.normal_(weight, std=0.1)
-    x, t = torch.randn(3, 6 if kind else 3, 16, 16), torch.tensor([1.0, 10.0, 900.0])
-    given = (x, t, torch.randn(3, 8)) if kind else (x, t)
-    runtime = frozen(net, tuple(tensor[:1] for tensor in given))
-    assert runtime.name == "PyTorch, frozen"
-    torch.testing.assert_close(runtime.forward(*given), net(*given), rtol=1e-4, atol=1e-4)
+    example = tuple(tensor[-1:] for tensor in (x, t, *told))
+    runtime, wanted = frozen(net, example), net(x, t, *told)
+    torch.testing.assert_close(runtime.forward(x, t, *told), wanted, rtol=1e-4, atol=1e-4)
+    assert same_in_company(runtime, example)
+    if devices.bf16():
+        runtime = bfloat16(net, example)
+        assert same_in_company(runtime, example)
+        difference = runtime.forward(x, t, *told) - wanted
+        assert difference.square().mean() < 0.001 * wanted.square().mean()
 
 
 @torch.inference_mode()
@@ -87,8 +99,7 @@ def test_a_sketch_is_drawn_once_a_prompt_and_is_that_of_the_net(monkeypatch):
             level = Level(1000 * t, 1 - t)
             seen = denoise(x, level, [cat, cat])
             assert len(drawn) == 1
-        told = vector if isinstance(vector, tuple) else (vector,)
-        plain = checkpoint.model(x.float(), torch.full((2,), level.t), *told).double()
+        plain = checkpoint.model(x.float(), torch.full((2,), level.t), *vector).double()
         torch.testing.assert_close(seen.v, plain, atol=0.05, rtol=0)
 
 
