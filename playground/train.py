@@ -1,7 +1,7 @@
 """`python -m playground.train --data FOLDER_OR_ZIP --out checkpoints/NAME`: trains a U-Net on pictures of one's own.
 
 Draw a picture, a t and a noise; take a gradient step on the difference between what the net says and what it should
-have said (see `trainer`). The state lies in runs/NAME, is written every two minutes and on Ctrl-C, and the same
+have said (see `trainer`). The state lies in a folder of runs/, is written every two minutes and on Ctrl-C, and the same
 command goes on from there.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import torch
 
-from playground.checkpoints import PREDICTIONS, load
+from playground.checkpoints import PREDICTIONS, load, writable
 from playground.errors import UserError
 from playground.models.autoencoder import load_autoencoder
 from playground.models.devices import choose_device, threads
 from playground.schedules import SCHEDULES
 from playground.training.data import in_latents, read_pictures, with_lines
 from playground.training.recipe import Recipe
-from playground.training.session import train
+from playground.training.session import runs_of, train
 from playground.training.trainer import Trainer
 
 CHOICES = {
@@ -63,6 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     values = {field.name: getattr(args, field.name) for field in fields(Recipe)}
     recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     try:
+        writable(args.out)
         device = choose_device(args.device)
         torch.set_num_threads(threads())
         autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
         start = load(args.start) if args.start else None
         trainer = Trainer(recipe, pictures, device, args.compile, start, autoencoder)
         about = args.about_data or Path(args.data).name
-        train(trainer, args.out, Path("runs") / args.out.name, args.images, args.minutes, about)
+        train(trainer, args.out, runs_of(args.out), args.images, args.minutes, about)
     except UserError as error:
         sys.exit(f"playground.train: {error}")
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import math
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
+from playground.checkpoints import writable
 from playground.errors import UserError
 from playground.images import to_png
 from playground.training.cards import write_card
@@ -20,10 +25,47 @@ from playground.training.trainer import Trainer
 LOOK = 25  # steps after which the loss is looked at on a GPU
 
 
+def runs_of(out: Path) -> Path:
+    """Where the state of the training of `out` lies: by its whole path, for two folders may have one name."""
+    path = out.resolve()
+    return Path("runs") / f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM ask for an end, which is looked for between two steps: half a step would be saved as a whole
+    one. A second Ctrl-C ends it at once."""
+    asked, before = threading.Event(), {}
+
+    def ask(number: int, _frame: object) -> None:
+        asked.set()
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, ask)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, data: str) -> None:
-    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`."""
-    runs.mkdir(parents=True, exist_ok=True)
-    state = runs / "state.safetensors"
+    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`.
+
+    Raises:
+        UserError: `runs` holds the state of another training, `out` a model and `runs` no state of its training, or
+            nothing can be written there.
+    """
+    state = writable(runs) / "state.safetensors"
+    if not state.exists() and (out / "model.safetensors").exists():
+        raise UserError(
+            "{out} holds a model already, and {state} is not there to go on from. Start where it was trained, move it "
+            "away, or give another --out.",
+            out=out,
+            state=state,
+        )
+    writable(out)
     if state.exists():
         trainer.resume(state)
         print(f"going on from step {trainer.step}, {trainer.images} images")
@@ -43,9 +85,9 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
         history.write(out, trainer)
         bar.write(json.dumps(line))
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        while (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
+    progress = 0.0
+    with stoppable() as asked:
+        while not asked.is_set() and (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
             if history.due(progress):
                 history.add(trainer, progress)
             start = time.monotonic()
@@ -64,10 +106,10 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
             if time.monotonic() - looked > 900:
                 look(final=False)
                 looked = time.monotonic()
-    except KeyboardInterrupt:
-        trainer.save(state)
-        sys.exit(f"\nstopped at step {trainer.step}; the same command goes on from here")
     trainer.save(state)
+    if progress < 1:
+        bar.close()
+        sys.exit(f"stopped at step {trainer.step}; the same command goes on from here")
     if history.due(1.0):
         history.add(trainer, 1.0)
     look(final=True)

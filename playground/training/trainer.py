@@ -7,11 +7,13 @@ that was not.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -97,7 +99,7 @@ class Trainer:
         self.optimisers = optimisers(self.net, recipe)
         # Each core takes its own share of the pictures: twins of the net, with the same weights and own gradients.
         self.twins = [self.net]
-        for _ in range(1, threads() if device.type == "cpu" else 1):
+        for _ in range(1, min(threads(), recipe.batch) if device.type == "cpu" else 1):
             twin = copy.deepcopy(self.net)
             for own, shared in zip(twin.parameters(), self.net.parameters(), strict=True):
                 own.data = shared.data
@@ -280,6 +282,21 @@ class Trainer:
         levels = [self.net.schedule.level(step) for step in t.tolist()]
         return Prediction.from_output(self.recipe.prediction, predict(x), x, levels).x0.clamp(-1, 1)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all that the net learns from: another caption would give its words other numbers, another autoencoder
+        other latents, and nobody would notice."""
+        found = hashlib.sha256(json.dumps([self.net.vocabulary.words, self.net.styles]).encode())
+        for part in (self.training, self.held_out):
+            found.update(json.dumps([part.texts, part.styles, part.words]).encode())
+            for tensor in (part.pixels, part.weights, part.lines):
+                if tensor is not None:
+                    found.update(tensor.cpu().contiguous().numpy().tobytes())
+        for key, tensor in self.mean.state_dict().items():
+            if key.startswith("space."):
+                found.update(tensor.cpu().float().contiguous().numpy().tobytes())
+        return found.hexdigest()
+
     def save(self, path: Path) -> None:
         """All of the state in one file, whole or not at all."""
         tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
@@ -289,6 +306,7 @@ class Trainer:
                 tensors |= {f"moment.{k}.{name}": v for k, v in optimiser.state.get(weight, {}).items()}
         tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         about = {"step": self.step, "seconds": self.seconds, "loss": self.loss, "recipe": asdict(self.recipe)}
+        about["data"] = self.fingerprint
         partial = path.with_suffix(".partial")
         save_file(tensors, partial, metadata={"about": json.dumps(about)})
         os.replace(partial, path)
@@ -303,6 +321,11 @@ class Trainer:
             raise UserError("{path} is not a training state; move it away to begin anew.", path=path) from error
         if about["recipe"] != json.loads(json.dumps(asdict(self.recipe))):
             raise UserError("{path} is of a run with other settings; give those, or another --out.", path=path)
+        if about.get("data", self.fingerprint) != self.fingerprint:
+            raise UserError(
+                "{path} is of a run on other pictures, captions or another autoencoder; give those, or another --out.",
+                path=path,
+            )
         for part, module in (("net.", self.net), ("mean.", self.mean)):
             module.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
         weights = dict(self.net.named_parameters())

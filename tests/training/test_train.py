@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 
@@ -12,10 +14,12 @@ from PIL import Image
 from playground import train
 from playground.checkpoints import load
 from playground.errors import UserError
+from playground.models.autoencoder import Autoencoder
 from playground.models.devices import bf16
 from playground.models.unet import Sketch
 from playground.predictions import Prediction, q_sample
 from playground.schedules import SCHEDULES
+from playground.training import session
 from playground.training import trainer as training
 from playground.training.data import read_pictures
 from playground.training.recipe import Recipe
@@ -181,6 +185,57 @@ def test_a_foreign_state_is_refused(data, tmp_path):
         trainer(data).resume(state)
 
 
+@pytest.mark.parametrize("what", ["caption", "picture", "autoencoder"])
+def test_a_state_of_other_data_is_refused(data, tmp_path, what):
+    run = trainer(data)
+    run.save(tmp_path / "state.safetensors")
+    pictures = read_pictures(data, 8)
+    if what == "caption":  # as many words, but each with another number
+        pictures.texts[:] = [text.replace("red", "azure") for text in pictures.texts]
+    elif what == "picture":
+        pictures.pixels[3, 0, 0, 0] ^= 1
+    space = Autoencoder([8], 1) if what == "autoencoder" else None
+    other = Trainer(Recipe(**TINY), pictures, torch.device("cpu"), autoencoder=space)
+    with pytest.raises(UserError, match="other pictures, captions or another autoencoder"):
+        other.resume(tmp_path / "state.safetensors")
+
+
+def test_ctrl_c_within_a_step_waits_for_its_end(data, tmp_path, monkeypatch):
+    run, step = trainer(data, optimiser="adamw"), Trainer.train_step
+
+    def interrupted(self, progress):
+        if self.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, progress)
+
+    monkeypatch.setattr(Trainer, "train_step", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit, match="stopped at step 3"):
+        session.train(run, tmp_path / "mine", tmp_path / "runs", 800, math.inf, "squares")
+    assert signal.getsignal(signal.SIGINT) is before
+    again = trainer(data, optimiser="adamw")
+    again.resume(tmp_path / "runs" / "state.safetensors")
+    steps = {int(state["step"]) for state in again.optimisers[0].state.values()}
+    assert again.step == 3 and steps == {3}
+
+
+def test_a_model_whose_training_is_elsewhere_is_not_written_over(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert session.runs_of(tmp_path / "v1" / "emoji") != session.runs_of(tmp_path / "v3" / "emoji")
+    assert session.runs_of(tmp_path / "v1" / "emoji") == session.runs_of(tmp_path / "v2" / ".." / "v1" / "emoji")
+    run = trainer(data)
+    run.mean.save(tmp_path / "emoji", "# good")
+    with pytest.raises(UserError, match="holds a model already"):
+        session.train(run, tmp_path / "emoji", session.runs_of(tmp_path / "emoji"), 8, math.inf, "squares")
+    assert load(tmp_path / "emoji").card.startswith("# good")
+
+
+def test_fewer_pictures_than_cores(data, monkeypatch):
+    monkeypatch.setattr(training, "threads", lambda: 4)
+    run = trainer(data, batch=2, sketch_batch=0)
+    assert len(run.twins) == 2 and math.isfinite(run.train_step(0.0))
+
+
 def test_the_command_trains_writes_and_goes_on(data, tmp_path):
     def command(images, **extra):
         options = {"size": 8, "dims": 32, "attention": 0, "batch": 8, "held-out": 4} | extra
@@ -197,11 +252,12 @@ def test_the_command_trains_writes_and_goes_on(data, tmp_path):
     checkpoint = load(tmp_path / "mine")
     assert checkpoint.vocabulary.words == ("0", "1", "2", "3", "blue", "green", "red")
     assert "32 pictures for training, 4 held out" in checkpoint.card
-    with Image.open(next((tmp_path / "runs" / "mine").glob("samples-*.png"))) as grid:
+    (runs,) = (tmp_path / "runs").glob("mine-*")
+    with Image.open(next(runs.glob("samples-*.png"))) as grid:
         assert grid.width == 3 * 8
     second = command(64)
     assert "going on from step 4, 32 images" in second.stdout
-    assert json.loads((tmp_path / "runs/mine/log.jsonl").read_text().splitlines()[-1])["images"] == 64
+    assert json.loads((runs / "log.jsonl").read_text().splitlines()[-1])["images"] == 64
 
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.png").write_text("no picture")
