@@ -34,6 +34,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 PREDICTIONS = ("eps", "x0", "v")
 _offered: dict[str, Path] = {}  # what the person who started the page added: name → folder
 _FILES = ("config.json", "model.safetensors", "README.md")
+EXTRAS = ("vocabulary.json", "styles.webp", "history.json", "history.webp")  # what the page shows of a model, if there
 
 
 class Checkpoint(nn.Module, PyTorchModelHubMixin):
@@ -265,6 +266,32 @@ def card(name: str) -> str:
         return ""
 
 
+def beside(name: str, file: str) -> bytes:
+    """One of the files of `EXTRAS` in a checkpoint's folder; empty where there is none."""
+    try:
+        return (locate(name) / file).read_bytes() if file in EXTRAS else b""
+    except (UserError, OSError):
+        return b""
+
+
+def vocabulary(name: str) -> dict:
+    """What `training.showing.vocabulary` found out about a checkpoint's words: kinds, exclusive, styles, examples; all
+    empty where its folder says nothing of it, or nothing that can be read."""
+    try:
+        told = json.loads(beside(name, "vocabulary.json"))
+        kinds, styles = ({str(key): _texts(told[part][key]) for key in told[part]} for part in ("kinds", "styles"))
+        groups = [_texts(group) for group in told["exclusive"]]
+        return {"kinds": kinds, "exclusive": groups, "styles": styles, "examples": _texts(told["examples"])}
+    except (ValueError, KeyError, TypeError):
+        return {"kinds": {}, "exclusive": [], "styles": {}, "examples": []}
+
+
+def _texts(values: list) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError("not a list")
+    return [str(value) for value in values]
+
+
 def list_checkpoints() -> list[str]:
     """Names of the checkpoints that the page offers: those of the project's folder, the shipped one first, and
     what `offer` added. What a training writes there meanwhile is among them."""
@@ -306,7 +333,7 @@ def locate(name: str | Path) -> Path:
             names=", ".join(list_checkpoints()) or "none",
         )
     try:
-        return Path(snapshot_download(name, allow_patterns=[*_FILES, *pretrained.FILES]))
+        return Path(snapshot_download(name, allow_patterns=[*_FILES, *EXTRAS, *pretrained.FILES]))
     except Exception as error:
         raise UserError(
             "“{name}” is no folder here, and could not be fetched from the Hugging Face Hub ({reason}).",

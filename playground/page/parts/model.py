@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import gradio as gr
@@ -67,16 +68,30 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
 
 
 def vocabulary(tab: str, checkpoint: str) -> dict:
-    """What completes the prompt: the model's words, some prompts that work, and one that shows its limit."""
-    words = list(checkpoints.outline(checkpoint).words)
-    known = set(words)
-    fit = [text for text in (*EXAMPLES, TWO_THINGS) if known.issuperset(text.split())]
+    """What helps with the prompt: the model's words; by kind and with those that exclude one another where its folder
+    says so; some prompts that work, and one that shows its limit; and its styles as pictures."""
+    outline, told = checkpoints.outline(checkpoint), checkpoints.vocabulary(checkpoint)
+    known = set(outline.words)
+
+    def fits(prompt: str) -> bool:
+        return known.issuperset(prompt.split())
+
+    own = [prompt for prompt in told["examples"] if fits(prompt)]
+    phrases = {kind: [phrase for phrase in own if fits(phrase)] for kind, own in told["kinds"].items()}
+    every = {phrase for own in phrases.values() for phrase in own}
+    sheet = checkpoints.beside(checkpoint, "styles.webp")
     return {
         "model": checkpoint,
-        "words": words,
-        "examples": [text for text in fit if text != TWO_THINGS][:3],
-        "limit": TWO_THINGS if TWO_THINGS in fit else "",
+        "words": list(outline.words),
+        "examples": own or [prompt for prompt in EXAMPLES if fits(prompt)][:3],
+        "limit": TWO_THINGS if fits(TWO_THINGS) and not own else "",
+        "kinds": {kind: own for kind, own in phrases.items() if own},
+        "exclusive": told["exclusive"],
+        "lacking": {style: sorted(every - set(own)) for style, own in told["styles"].items()},
+        "styles": len(outline.styles),
+        "sheet": f"data:image/webp;base64,{base64.b64encode(sheet).decode()}" if sheet else "",
         "box": f"{tab}-prompt",
+        "style": f"{tab}-style",
     }
 
 
