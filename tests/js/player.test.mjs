@@ -5,7 +5,8 @@ import test from "node:test";
 import { fixture } from "./fixture.mjs";
 
 import { Film, sharp } from "../../playground/page/widgets/player/film.js";
-import { completions, splitWords, unknownWords } from "../../playground/page/widgets/prompt/prompt.js";
+import { splitWords } from "../../playground/page/widgets/prompt/phrases.js";
+import { completions, unknownWords } from "../../playground/page/widgets/prompt/prompt.js";
 
 const bytes = (...values) => Buffer.from(values).toString("base64");
 const frame = (lane, step, ab, more = {}) => ({

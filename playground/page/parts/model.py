@@ -63,7 +63,8 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
     visible = starting_model().conditional
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
     hints = widget("prompt", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
-    made["style"] = control("style", tab, **style_state(name, building().start("style")))
+    of_style = style_state(name, building().start("style"))
+    made["style"] = control("style", tab, as_=gr.Radio, elem_classes="lab-styles", **of_style)
     return made, hints
 
 
@@ -83,7 +84,7 @@ def vocabulary(tab: str, checkpoint: str) -> dict:
     return {
         "model": checkpoint,
         "words": list(outline.words),
-        "examples": own or [prompt for prompt in EXAMPLES if fits(prompt)][:3],
+        "examples": own[:2] + own[-2:] if len(own) > 4 else own or [prompt for prompt in EXAMPLES if fits(prompt)][:3],
         "limit": TWO_THINGS if fits(TWO_THINGS) and not own else "",
         "kinds": {kind: own for kind, own in phrases.items() if own},
         "exclusive": told["exclusive"],

@@ -4,8 +4,13 @@
  * "long red hair" says "long hair" and "red hair". Prompts are handled as lists of words here.
  */
 
-/** Lower-case words of a prompt, as conditioning.split_words does it. */
-export const splitWords = (text) => text.toLowerCase().replace(/[’']/g, "").match(/[\p{L}\p{N}]+|[#*&]/gu) || [];
+// letters and digits; a flag; any other sign, with what makes one emoji of several characters
+const WORD = /[\p{L}\p{N}]+|[\u{1f1e6}-\u{1f1ff}]{2}|[^\p{L}\p{N}_\s](?:[\ufe0f\u{1f3fb}-\u{1f3ff}]|\u200d[^\p{L}\p{N}_\s])*/gu;
+const MEANT = /^[\p{L}\p{N}\p{So}\p{Sm}\p{Sc}]|^[#*&]$/u; // punctuation is not
+
+/** Lower-case words of a prompt, symbols too, as conditioning.split_words does it. */
+export const splitWords = (text) =>
+  (text.toLowerCase().replace(/[’']/g, "").match(WORD) || []).filter((word) => MEANT.test(word));
 
 /**
  * Where a phrase stands in a prompt: the places of its words before the last, and of the last; null if it does not.

@@ -1,19 +1,20 @@
 /* Prompt: completion of a prompt from the model's vocabulary, and the words it does not know, named as they are typed.
  *
  * While a word is being typed the prompt is a combobox (WAI-ARIA's pattern with a list box): ↓ and ↑ go through the
- * list, Enter takes what is marked, Escape closes it. Otherwise there are examples, as buttons.
+ * list, Enter takes what is marked, Escape closes it. Otherwise there are examples, as buttons; and where the model says
+ * what kinds of phrases it knows, these by kind, pressed where the prompt says them.
  */
 
 import * as settings from "../lib/settings.js";
 import { text } from "../lib/words.js";
+import { conflicts, phrasesIn, splitWords, toggled } from "./phrases.js";
 
-// letters and digits; a flag; any other sign, with what makes one emoji of several characters
-const WORD = /[\p{L}\p{N}]+|[\u{1f1e6}-\u{1f1ff}]{2}|[^\p{L}\p{N}_\s](?:[\ufe0f\u{1f3fb}-\u{1f3ff}]|\u200d[^\p{L}\p{N}_\s])*/gu;
-const MEANT = /^[\p{L}\p{N}\p{So}\p{Sm}\p{Sc}]|^[#*&]$/u; // punctuation is not
-
-/** Lower-case words of a prompt, symbols too, as conditioning.split_words does it. */
-export const splitWords = (text) =>
-  (text.toLowerCase().replace(/[’']/g, "").match(WORD) || []).filter((word) => MEANT.test(word));
+/** What a model may be asked for, by the kinds of its vocabulary.json. */
+const kindTitle = (kind) =>
+  ({
+    hair: text("Hair"), face: text("Face"), extras: text("Extras"), clothes: text("Clothes"), background: text("Background"),
+    words: text("Words"),
+  })[kind] || kind; // prettier-ignore
 
 /** The words of a prompt that a vocabulary (a Set) lacks, also in the singular. */
 export function unknownWords(text, vocabulary) {
@@ -31,10 +32,17 @@ export function completions(text, words, count = 8) {
 
 export function mount({ element, props, trigger, watch }) {
   const chips = element.querySelector(".chips");
+  const kinds = element.querySelector(".kinds");
+  const bank = element.querySelector(".bank");
+  const said = element.querySelector(".said");
   const unknown = element.querySelector(".unknown");
+  const faces = element.appendChild(document.createElement("style"));
   chips.setAttribute("aria-label", text("Suggestions"));
+  kinds.setAttribute("aria-label", text("Words by kind"));
   let words = [];
   let vocabulary = new Set();
+  let phrases = new Set();
+  let open = null; // the kind whose phrases are shown
   let box = null;
   let settled = null; // what the box held when it got the focus: nothing to complete in that
   let marked = -1; // the completion that Enter takes
@@ -54,6 +62,7 @@ export function mount({ element, props, trigger, watch }) {
       });
       box.addEventListener("keydown", pressed);
       chips.id = `${props.value.box}-suggestions`;
+      bank.id = `${props.value.box}-phrases`;
       const about = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": chips.id };
       for (const [name, value] of Object.entries(about)) box.setAttribute(name, value);
     }
@@ -61,7 +70,7 @@ export function mount({ element, props, trigger, watch }) {
   }
 
   function pressed(event) {
-    const open = box.getAttribute("aria-expanded") === "true";
+    const open = box.getAttribute("aria-expanded") === "true"; // the list of completions
     const count = chips.children.length;
     if (event.isComposing || !count) return;
     if (open && event.key === "ArrowDown") mark(marked + 1 < count ? marked + 1 : -1);
@@ -104,7 +113,8 @@ export function mount({ element, props, trigger, watch }) {
     const prompt = box.value;
     const typing = document.activeElement === box && prompt !== settled;
     const found = typing ? completions(prompt, words) : [];
-    const offer = JSON.stringify([prompt, found, props.value]);
+    const style = String(settings.get("style") ?? "");
+    const offer = JSON.stringify([prompt, found, style, open, props.value]);
     if (offer === offered) return;
     offered = offer;
     const made = found.length
@@ -124,21 +134,82 @@ export function mount({ element, props, trigger, watch }) {
       made.forEach((option, k) => Object.assign(option, { role: "option", id: `${chips.id}-${k}`, tabIndex: -1 }));
       mark(-1);
     }
+    showKinds(prompt, style);
+    said.textContent = whatIsAsked(prompt, style);
     const missing = words.length ? unknownWords(prompt, vocabulary).filter((word) => !found.some((known) => known.startsWith(word))) : [];
     unknown.textContent = missing.length ? text("Not among the model’s words: {words}", { words: missing.join(", ") }) : "";
+  }
+
+  /** The kinds of phrases, and those of the kind that is open, each pressed if the prompt says it. */
+  function showKinds(prompt, style) {
+    const known = props.value.kinds || {};
+    const held = document.activeElement && element.contains(document.activeElement) && document.activeElement.dataset.key;
+    kinds.replaceChildren(
+      ...Object.keys(known).map((kind) => {
+        const button = chip(kindTitle(kind), () => ((open = open === kind ? null : kind), show()));
+        button.dataset.key = `kind ${kind}`;
+        button.setAttribute("aria-expanded", String(open === kind));
+        button.setAttribute("aria-controls", bank.id);
+        return button;
+      }),
+    );
+    const spoken = new Set(phrasesIn(prompt, phrases));
+    const lacking = new Set((props.value.lacking || {})[style] || []);
+    bank.replaceChildren(
+      ...(known[open] || []).map((phrase) => {
+        const button = chip(phrase, () => write(toggled(box.value, phrase, phrases, props.value.exclusive || [])));
+        button.dataset.key = phrase;
+        button.lang = "en";
+        button.setAttribute("aria-pressed", String(spoken.has(phrase)));
+        if (lacking.has(phrase)) {
+          button.classList.add("lacking");
+          button.title = text("No picture of this style shows it.");
+        }
+        return button;
+      }),
+    );
+    const again = held && [...element.querySelectorAll("[data-key]")].find((button) => button.dataset.key === held);
+    if (again) again.focus();
+  }
+
+  /** What a prompt leaves open altogether, or asks for twice. */
+  function whatIsAsked(prompt, style) {
+    if (!splitWords(prompt).length) {
+      if (!style || !props.value.styles) return text("Nothing is asked for: the model draws without any condition.");
+      return text("No words: any picture of this style.");
+    }
+    return conflicts(prompt, phrases, props.value.exclusive || [])
+      .slice(0, 2)
+      .map(([one, other]) => text("“{one}” and “{other}” exclude one another: no picture that the model has seen shows both.", { one, other }))
+      .join(" ");
+  }
+
+  /** The styles' names stand under pictures of them, where there are some. */
+  function pictureStyles() {
+    const sheet = props.value && props.value.sheet;
+    const count = props.value && props.value.styles;
+    const picture = (k) =>
+      `#${props.value.style} label:nth-of-type(${k + 1})::before { content: ""; --at: ${count > 1 ? (100 * k) / (count - 1) : 0}%; --faces: ${count}; --sheet: url("${sheet}"); }`;
+    faces.textContent = sheet ? Array.from({ length: count }, (_, k) => picture(k)).join("\n") : "";
   }
 
   /** Another model is chosen, here, in another tab or by a link: the list of models itself may not be in the page. */
   function follow(name) {
     if (name !== undefined && props.value && String(name) !== props.value.model) trigger("follow", { model: String(name) });
   }
-  const chosen = ({ detail }) => element.isConnected && detail.name === "checkpoint" && follow(detail.value);
+  function chosen({ detail }) {
+    if (!element.isConnected) return;
+    if (detail.name === "checkpoint") follow(detail.value);
+    if (detail.name === "style" && box) show();
+  }
   window.addEventListener("lab:set", chosen);
 
   function load() {
     follow(settings.get("checkpoint"));
     words = (props.value && props.value.words) || [];
     vocabulary = new Set(words);
+    phrases = new Set(Object.values((props.value && props.value.kinds) || {}).flat());
+    pictureStyles();
     clearInterval(seeking); // the box appears after this, or comes back with a model that takes prompts
     seeking = setInterval(() => {
       if (!element.isConnected || (props.value && input())) clearInterval(seeking);
