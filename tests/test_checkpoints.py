@@ -185,6 +185,20 @@ def test_what_is_not_there_is_told_in_a_sentence(name):
         load(name)
 
 
+def test_what_is_said_of_its_words_is_read_or_nothing(folder):
+    empty = {"kinds": {}, "exclusive": [], "styles": {}, "examples": []}
+    assert checkpoints.vocabulary(str(folder)) == empty == checkpoints.vocabulary("nowhere")
+    told = {"kinds": {"hair": ["red hair"]}, "exclusive": [["a", "b"]], "styles": {"flat": ["a"]}, "examples": ["red"]}
+    (folder / "vocabulary.json").write_text(json.dumps(told))
+    assert checkpoints.vocabulary(str(folder)) == told
+    for damaged in ("{", "[]", '{"kinds": 3}', json.dumps(told | {"exclusive": ["ab"]})):
+        (folder / "vocabulary.json").write_text(damaged)
+        assert checkpoints.vocabulary(str(folder)) == empty
+    (folder / "styles.webp").write_bytes(b"picture")
+    assert checkpoints.beside(str(folder), "styles.webp") == b"picture"
+    assert checkpoints.beside(str(folder), "config.json") == b""  # only what is meant to be shown
+
+
 def test_offered_folders_join_the_list(folder, monkeypatch):
     monkeypatch.setattr(checkpoints, "_offered", {})
     before = list_checkpoints()

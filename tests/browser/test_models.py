@@ -1,13 +1,24 @@
 """The page follows its model: what it can be asked for, its card, and the list of models while a training goes on."""
 
+import json
+import re
 import shutil
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
 from playground import checkpoints
 from playground.runs.settings import with_defaults
+from playground.training.showing import strip
 from tests.models.test_diffusers import saved
+
+VOCABULARY = {
+    "kinds": {"face": ["blue face", "red face"], "extras": ["circle", "square", "red circle"]},
+    "exclusive": [["blue face", "red face"]],
+    "styles": {"flat": ["blue face", "red face", "circle"], "round": ["circle", "square", "red circle"]},
+    "examples": ["red face", "blue circle"],
+}
 
 CARD = """---
 license: mit
@@ -35,6 +46,9 @@ def models(tiny_checkpoint, tmp_path_factory):
     pytest.importorskip("diffusers")
     folder = tmp_path_factory.mktemp("models")
     (shutil.copytree(tiny_checkpoint, folder / "spoken") / "README.md").write_text(CARD)
+    told = shutil.copytree(tiny_checkpoint, folder / "told")
+    (told / "vocabulary.json").write_text(json.dumps(VOCABULARY))
+    (told / "styles.webp").write_bytes(strip(torch.linspace(-1, 1, 2).view(2, 1, 1, 1).expand(2, 3, 8, 8), 64))
     saved(folder / "wordless")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoints, "FOLDER", folder)
@@ -152,3 +166,51 @@ def test_a_prompt_is_completed_by_keyboard(page, url):
     expect(options).to_have_count(0)
     prompt.press_sequentially("omet")
     expect(page.locator("#generate-words")).to_contain_text("Not among the model’s words: comet")
+
+
+def test_words_by_kind_are_pressed_into_the_prompt(page, url):
+    opened(page, url, "tab=generate&count=1&steps=4&checkpoint=told&prompt=&style=")
+    words, prompt = page.locator("#generate-words"), page.locator("#generate-prompt :is(input, textarea)")
+    expect(words).to_contain_text("Nothing is asked for: the model draws without any condition.")
+    face = words.locator(".kinds").get_by_role("button", name="Face")
+    face.press("Enter")
+    expect(face).to_be_focused()  # the list is made anew, and a keyboard stays where it was
+    expect(face).to_have_attribute("aria-expanded", "true")
+    words.get_by_role("button", name="red face", exact=True).last.click()
+    expect(prompt).to_have_value("red face")
+    red = words.locator(".bank").get_by_role("button", name="red face")
+    expect(red).to_have_attribute("aria-pressed", "true")
+    words.locator(".bank").get_by_role("button", name="blue face").click()
+    expect(prompt).to_have_value("blue face")  # one excludes the other
+    words.get_by_role("button", name="Extras").click()
+    words.get_by_role("button", name="square").click()
+    expect(prompt).to_have_value("blue face square")
+    prompt.fill("red face blue face")
+    expect(words).to_contain_text("“blue face” and “red face” exclude one another")
+    prompt.fill("blue circle red face")
+    expect(words).not_to_contain_text("exclude one another")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#generate-player")).to_contain_text("4 / 4", timeout=30_000)
+    choose_model = "tab=generate&count=1&steps=4&checkpoint=spoken&prompt=cat"
+    opened(page, url, choose_model)
+    expect(page.locator("#generate-words .kinds")).to_be_empty()  # a model that says nothing of its words
+
+
+def test_styles_are_pictures_and_can_be_chosen_by_keyboard(page, url):
+    opened(page, url, "tab=generate&count=1&steps=4&checkpoint=told&prompt=circle&style=flat")
+    styles = page.locator("#generate-style label")
+    expect(styles).to_have_count(3)
+    picture = "label => getComputedStyle(label, '::before').backgroundImage"
+    assert styles.nth(0).evaluate(picture).startswith('url("data:image/webp')
+    place = "label => getComputedStyle(label, '::before').backgroundPositionX"
+    assert [styles.nth(k).evaluate(place) for k in (0, 1)] == ["0%", "100%"]
+    shown = "label => getComputedStyle(label, '::before').content"
+    assert [styles.nth(k).evaluate(shown) for k in (1, 2)] == ['""', "none"]  # "no style" has no picture
+    words = page.locator("#generate-words")
+    words.get_by_role("button", name="Extras").click()
+    square = words.get_by_role("button", name="square")
+    expect(square).to_have_class("lacking")
+    page.locator("#generate-style input").nth(1).press("Space")  # each has a name of its own: no arrows, Tab and Space
+    expect(page.locator("#generate-style input").nth(1)).to_be_checked()
+    expect(square).not_to_have_class("lacking")
+    expect(page).to_have_url(re.compile("style=round"))

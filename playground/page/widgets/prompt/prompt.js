@@ -9,6 +9,8 @@ import * as settings from "../lib/settings.js";
 import { text } from "../lib/words.js";
 import { conflicts, phrasesIn, splitWords, toggled } from "./phrases.js";
 
+const EXAMPLES = 3; // beside the prompt; the next one comes when one of them is asked for
+
 /** What a model may be asked for, by the kinds of its vocabulary.json. */
 const kindTitle = (kind) =>
   ({
@@ -119,7 +121,7 @@ export function mount({ element, props, trigger, watch }) {
     offered = offer;
     const made = found.length
       ? found.map((word) => chip(word, () => write(prompt.replace(/[\p{L}\p{N}]+$/u, word) + " ", true)))
-      : (props.value.examples || []).filter((example) => example !== prompt).map((example) => chip(example, () => write(example)));
+      : (props.value.examples || []).filter((example) => example !== prompt).slice(0, EXAMPLES).map((example) => chip(example, () => write(example)));
     if (!found.length && props.value.limit && props.value.limit !== prompt) {
       const beyond = chip(props.value.limit, () => write(props.value.limit));
       beyond.classList.add("limit");
