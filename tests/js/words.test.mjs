@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { splitWords, unknownWords } from "../../playground/page/widgets/prompt/phrases.js";
+import { splitWords } from "../../playground/page/widgets/prompt/phrases.js";
+import { unknownWords } from "../../playground/page/widgets/prompt/prompt.js";
 
 test("the words of a prompt, symbols too, are those that the server sees", () => {
   const cases = JSON.parse(readFileSync(new URL("words.fixture.json", import.meta.url), "utf8"));
