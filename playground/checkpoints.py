@@ -112,6 +112,7 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
             UserError: the style is none of the model's, the prompt is longer than it reads, or it takes no such lines.
         """
         if not self.conditional:
+            self._packed(lines)
             return Condition(), ()
         if style and style not in self.styles:
             raise UserError(

@@ -21,6 +21,16 @@ def to_tensor(picture: Image.Image, size: int, method: Image.Resampling | None =
     return (pixels / 127.5 - 1).permute(2, 0, 1).unsqueeze(0)
 
 
+def drawn_lines(picture: Image.Image, size: int) -> torch.Tensor:
+    """(size, size) bool: where a drawing, dark on light or light on dark, has its lines. Thin lines of a
+    large drawing stay: a pixel is drawn on if anything within it is."""
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    grey = torch.from_numpy(np.array(picture.convert("L").crop((left, top, left + side, top + side)), np.float32)) / 255
+    ink = 1 - grey if grey.mean() > 0.5 else grey
+    return torch.nn.functional.adaptive_max_pool2d(ink[None], size)[0] > 0.5
+
+
 def to_pixels(x: torch.Tensor) -> np.ndarray:
     """(B, C, H, W) or (C, H, W) in [−1, 1] as uint8 (B, H, W, 3) or (H, W, 3): rint(clip(127.5 x + 127.5)).
 

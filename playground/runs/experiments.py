@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from playground.errors import UserError
-from playground.images import bundled, to_tensor
+from playground.images import bundled, drawn_lines, to_tensor
 from playground.images.lines import line_map
 from playground.runs import settings
 from playground.runs.frames import Frame
@@ -213,12 +213,13 @@ def distances(first: Sequence[Frame], other: Sequence[Frame]) -> list[dict]:
     return rows
 
 
-def pictures(values: Mapping[str, object], who: object = None) -> Live:
-    """`count` pictures; picture k has seed + k. Raises UserError."""
+def pictures(values: Mapping[str, object], who: object = None, lines: Image.Image | None = None) -> Live:
+    """`count` pictures; picture k has seed + k. With `lines`, a drawing, these become theirs. Raises UserError."""
     engine = engine_for(values.get("checkpoint"), values.get("device"))
+    wanted = None if lines is None else drawn_lines(lines, engine.picture_size)
     seed, count = check("seed", values.get("seed")), check("count", values.get("count"))
     seeds = [(seed + k) % (settings.MAX_SEED + 1) for k in range(count)]
-    return Live(engine, [lane_for(engine, {**values, "seed": s}, seed_label(s)) for s in seeds], who=who)
+    return Live(engine, [lane_for(engine, {**values, "seed": s}, seed_label(s), lines=wanted) for s in seeds], who=who)
 
 
 def seed_label(seed: int) -> tuple[str, dict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gradio as gr
+from PIL import Image
 
 from playground.page.controls import QUIET, control
 from playground.page.endpoints import endpoint
@@ -65,13 +66,14 @@ def build(page) -> None:
     endpoint(interpolate, "interpolate", settings=settings, defaults={"count": BETWEEN})
 
 
-def generate(values: dict):
-    """Makes `count` pictures; picture k has the seed `seed` + k.
+def generate(values: dict, lines: Image.Image | None = None):
+    """Makes `count` pictures; picture k has the seed `seed` + k. `lines` is a drawing, dark on light or the reverse: a
+    model that takes lines makes them those of the pictures.
 
     Returns the PNG files, and the settings used with `nfe` (network evaluations), and `pictures`: file, seed, nfe and
     sha256 of the 8-bit RGB pixels of each.
     """
-    return answer(pictures(values))
+    return answer(pictures(values, lines=lines))
 
 
 def interpolate(values: dict):
