@@ -158,6 +158,8 @@ class Command:
         self.sheets["sheet.png"] = showing.sheet(self.evaluation, self.asked, seeds)
         if self.several and self.args.card:
             self.sheets["unconditional.png"] = showing.unconditional_sheet(self.evaluation)
+            if "lines" in self.checkpoint.conditions:
+                self.sheets["lines.png"] = showing.lines_sheet(self.evaluation)
             if self.checkpoint.styles:
                 self.sheets["styles.webp"] = showing.styles_strip(self.evaluation)
             words = showing.vocabulary(self.evaluation.counts)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from playground.checkpoints import Checkpoint
 from playground.images import to_pixels
+from playground.images.lines import line_map
 from playground.images.sheets import contact_sheet
 from playground.models.conditioning import Condition
 from playground.training.asking import Asked, Counts
@@ -58,6 +59,21 @@ def unconditional_sheet(evaluation: Evaluation, count: int = PICTURES) -> bytes:
     """Pictures that nothing was asked of, from seeds 0, 1, …"""
     made = evaluation.drawn([Condition()] * count, range(count), "sheet, no condition")
     return contact_sheet(made, [(f"seed {seed}", "") for seed in range(count)], width=SIDE)
+
+
+def lines_sheet(evaluation: Evaluation, count: int = 16, seeds: int = 4) -> bytes:
+    """Lines of held-out pictures, and beside each pictures that were to have them, from some seeds, in its style."""
+    held = evaluation.pictures[1]
+    rows = evaluation.order[:count]
+    lines = line_map(held.x0(torch.tensor(rows)))[:, 0]  # (count, S, S)
+    parse = evaluation.checkpoint.parse
+    conditions = [parse("", held.styles[k] or None, own)[0] for k, own in zip(rows, lines, strict=True)]
+    asked = [condition for condition in conditions for _ in range(seeds)]
+    made = evaluation.drawn(asked, [SEED + k for _ in rows for k in range(seeds)], "sheet of lines", 1.0)
+    drawings = (1 - 2 * lines[:, None].float()).expand(-1, 3, -1, -1)  # black on white
+    shown = torch.cat([drawings[:, None], made.view(count, seeds, *made.shape[1:]).to(drawings)], dim=1).flatten(0, 1)
+    labels = [(held.styles[k], "" if n < 0 else f"seed {SEED + n}") for k in rows for n in range(-1, seeds)]
+    return contact_sheet(shown, labels, columns=2 * (1 + seeds), width=SIDE)
 
 
 def styles_strip(evaluation: Evaluation, side: int = 64) -> bytes:

@@ -7,10 +7,12 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
-from PIL import Image
+from PIL import Image, ImageOps
 
 from playground import checkpoints
+from playground.images import drawn_lines
 from playground.runs.experiments import guidance_pair
 from playground.samplers.noise import noise_between, noise_of, slerp
 
@@ -105,3 +107,32 @@ def test_guidance_on_against_off_has_one_seed(tiny_checkpoint):
     run = guidance_pair(values)
     assert [lane.settings["seed"] for lane in run.lanes] == [4, 4]
     assert [lane.settings["guidance_scale"] for lane in run.lanes] == [1.0, 2.0]
+
+
+def test_lines_of_a_drawing_become_those_of_the_pictures(ask, tmp_path):
+    torch.manual_seed(0)
+    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "lines": 2}
+    net = checkpoints.Checkpoint(size=16, words=["cat"], styles=["flat"], condition_dim=16, unet=unet)
+    for parameter in net.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.2)
+    net.save(tmp_path / "lined", "# lined\n")
+    name = checkpoints.offer(str(tmp_path / "lined"))
+    drawing = Image.new("RGB", (160, 160), "white")
+    drawing.paste((0, 0, 0), (40, 40, 44, 120))
+    drawing.save(tmp_path / "lines.png")
+    asked = {"prompt": "cat", "count": 1, "seed": 3, "checkpoint": name}
+    (plain,), _ = ask("/generate", **asked)
+    (lined,), used = ask("/generate", **asked, lines=handle_file(tmp_path / "lines.png"))
+    assert np.abs(plain.astype(int) - lined).max() > 2 and len(used["lines"]) == 64
+    with pytest.raises(AppError, match="takes no lines"):
+        ask("/generate", lines=handle_file(tmp_path / "lines.png"), count=1)
+
+
+def test_thin_lines_of_a_large_drawing_stay():
+    drawing = Image.new("RGB", (640, 640), "white")
+    drawing.paste((0, 0, 0), (105, 0, 107, 640))  # two pixels of 640, a fifth of one of 64
+    lines = drawn_lines(drawing, 64)
+    assert lines.shape == (64, 64) and (lines[:, 10] == 1).all() and lines.sum() == 64
+    assert torch.equal(drawn_lines(ImageOps.invert(drawing), 64), lines)  # light on dark
+    assert not drawn_lines(Image.new("RGB", (9, 9), "white"), 8).any()
