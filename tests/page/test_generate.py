@@ -15,6 +15,7 @@ from playground import checkpoints
 from playground.images import drawn_lines
 from playground.runs.experiments import guidance_pair
 from playground.samplers.noise import noise_between, noise_of, slerp
+from tests.models.test_conditions import everything
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +111,7 @@ def test_guidance_on_against_off_has_one_seed(tiny_checkpoint):
 
 
 def test_lines_of_a_drawing_become_those_of_the_pictures(ask, tmp_path):
-    torch.manual_seed(0)
-    unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "lines": 2}
-    net = checkpoints.Checkpoint(size=16, words=["cat"], styles=["flat"], condition_dim=16, unet=unet)
-    for parameter in net.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.2)
-    net.save(tmp_path / "lined", "# lined\n")
+    everything(words=("cat",), styles=("flat",)).save(tmp_path / "lined", "# lined\n")
     name = checkpoints.offer(str(tmp_path / "lined"))
     drawing = Image.new("RGB", (160, 160), "white")
     drawing.paste((0, 0, 0), (40, 40, 44, 120))
