@@ -118,8 +118,8 @@ def test_lines_of_a_drawing_become_those_of_the_pictures(ask, tmp_path):
     drawing.save(tmp_path / "lines.png")
     asked = {"prompt": "cat", "count": 1, "seed": 3, "checkpoint": name}
     (plain,), _ = ask("/generate", **asked)
-    (lined,), used = ask("/generate", **asked, lines=handle_file(tmp_path / "lines.png"))
-    assert np.abs(plain.astype(int) - lined).max() > 2 and len(used["lines"]) == 64
+    (lined,), _ = ask("/generate", **asked, lines=handle_file(tmp_path / "lines.png"))
+    assert np.abs(plain.astype(int) - lined).max() > 2
     with pytest.raises(AppError, match="takes no lines"):
         ask("/generate", lines=handle_file(tmp_path / "lines.png"), count=1)
 
