@@ -90,6 +90,8 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         self.conditions = kinds(words, styles, unet)
         self.conditional = bool(self.conditions)
         self.reads_order = text is not None
+        if "lines" in self.conditions and not self.reads_order:
+            raise ValueError("a net that takes lines is told its words one by one: it needs `text`")
         self.conditioner = None
         if self.conditional and text is None:
             self.conditioner = Conditioner(len(words), len(styles), condition_dim)

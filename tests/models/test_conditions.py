@@ -81,7 +81,9 @@ def test_maps_say_where_each_word_acts_and_add_up_to_one():
     assert words == ("", "red", "hair") and maps.shape == (3, 4, 4)
     torch.testing.assert_close(maps.sum(dim=0), torch.ones(4, 4))
     assert maps.std(dim=(1, 2)).min() > 0
-    plain = everything(text=None, unet=UNET | {"cross": ()})
+    plain = everything(text=None, unet=UNET | {"cross": (), "lines": 0})
+    with pytest.raises(ValueError, match="one by one"):
+        everything(text=None)
     with pytest.raises(UserError, match="no cross-attention"):
         UNetDenoiser(plain).attention_maps(torch.randn(1, 3, 8, 8).double(), level, Condition())
 
