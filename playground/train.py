@@ -63,12 +63,9 @@ def main(argv: list[str] | None = None) -> None:
     values = {field.name: getattr(args, field.name) for field in fields(Recipe)}
     recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     try:
-<<<<<<< HEAD
-        writable(args.out)
-=======
         if recipe.lines and recipe.text != "transformer":
             raise UserError("--lines needs --text transformer.")
->>>>>>> effa3d9 (A net with lines reads its words one by one)
+        writable(args.out)
         device = choose_device(args.device)
         torch.set_num_threads(threads())
         autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
