@@ -129,7 +129,7 @@ def test_t_moves_everything_and_asks_nobody(lab):
     for _ in range(3):
         lab.keyboard.press("ArrowRight")
     lab.wait_for_function("heard.at(-1) === 123")
-    share = 100 * SCHEDULES["cosine"].make().level(123).signal_rate
+    share = 100 * SCHEDULES["cosine"].make().level(123).alpha_bar
     assert f"{share:.0f} %" in numbers.nth(1).inner_text()
     assert not [address for address in lab.asked if "queue" in address]
 
