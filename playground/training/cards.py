@@ -106,7 +106,8 @@ def with_evaluation(card: str, reports: Sequence[Report], skipped: Sequence[str]
         lines = [head, ["---"] * len(head), *rows]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         parts += [f"### {report.name}", table, " ".join(report.notes)]
-    parts += [*skipped, *(f"![{SHEETS[name]}]({name})" for name in sheets)]
+    rest = with_section(card, "## Evaluation\n")  # a sheet that somebody shows elsewhere on the card stays there
+    parts += [*skipped, *(f"![{SHEETS[name]}]({name})" for name in sheets if f"]({name})" not in rest)]
     if any(report.name == ERRORS for report in reports):
         card = FIRST_ERRORS.sub("", card)
     return with_section(card, "\n\n".join(parts) + "\n")
@@ -126,6 +127,8 @@ def with_section(card: str, section: str) -> str:
 def with_history(card: str, history: dict) -> str:
     """The card with a section on how the training got there, from what it wrote beside the weights: loss and held-out
     error against the pictures seen, and pictures from fixed noises on the way."""
+    if "](history.webp)" in with_section(card, "## How it got there\n"):
+        return card  # somebody has written of it
     points = history["points"]
     some = [points[k] for k in sorted({round(i * (len(points) - 1) / 9) for i in range(10)})]
     level = next((level for level in ("0", "-2") if all(level in point["errors"] for point in some)), None)

@@ -274,6 +274,8 @@ def test_the_section_of_a_card_is_replaced_and_nothing_else():
     reports = evaluation_tables(RESULTS)
     card = "---\ntags: [x]\n---\n# one\n\nText.\n\n## Limits\n\nMany.\n"
     once = with_evaluation(card, reports, ["Skipped it."], ["sheet.png"])
+    elsewhere = with_evaluation(f"{card}\n![mine](sheet.png)\n", reports, [], ["sheet.png"])
+    assert elsewhere.count("(sheet.png)") == 1 and "![mine](sheet.png)" in elsewhere
     assert once.startswith(card) and "| ddim | 5 → 0.250 | – |" in once and "Skipped it." in once
     assert with_evaluation(once, reports, ["Skipped it."], ["sheet.png"]) == once
     more = once + "\n## After\n\nMore.\n"
@@ -300,6 +302,8 @@ def test_the_history_stands_on_the_card():
     assert card.startswith("# one\n\nText.\n\n## How it got there\n") and "](history.webp)" in card
     assert "“red hair”, nothing." in card and "| 1,280 |" in card and "| – | 0.5000 |" in card
     assert with_history(card, {"points": points, "samples": samples}) == card
+    told = "# one\n\n![on the way](history.webp)\n"
+    assert with_history(told, {"points": points, "samples": samples}) == told  # somebody has written of it
     assert "webp" not in with_history(card, {"points": points[:1]})
 
 
