@@ -47,14 +47,14 @@ LAUNCH = dict(
 )
 
 
-def build(table: Mapping[str, Setting] = DEFAULTS) -> gr.Blocks:
+def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> gr.Blocks:
     """The page that starts with the defaults of `table`, ready to launch.
 
     Pictures of the people who use it are swept away within the hour.
     """
     title, tabs = "Diffusion playground", {}
     with (
-        Page(table) as page,
+        Page(table, training=training) as page,
         gr.Blocks(title=title, analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as demo,
     ):
         with gr.Row(elem_id="page-title"):
@@ -66,6 +66,7 @@ def build(table: Mapping[str, Setting] = DEFAULTS) -> gr.Blocks:
                 with gr.Tab(tab.TITLE, id=name) as tabs[name]:
                     tab.build(page)
         models_of_now(demo)
+        train.connect(demo)
         link(demo, tabs)
     light_sessions()
     return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
@@ -80,6 +81,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     parser.add_argument(
         "--checkpoint", default="emoji-32", help="a name in checkpoints/, a folder, or a Hugging Face id (emoji-32)"
+    )
+    parser.add_argument(
+        "--training",
+        choices=("class", "own", "off"),
+        default="off" if os.environ.get("SPACE_ID") else "class",
+        help="nets trained here: one for all who ask for the same, each person's own, off (class; Spaces: off)",
     )
     parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask for this name and password")
     parser.add_argument("--share", action="store_true", help="also a public https address, through Gradio's relay")
@@ -105,7 +112,8 @@ def main() -> None:
         print(f"Everyone who can reach port {args.port} of this machine can {way}.")
     if args.share:
         print("Everyone who has the public address can use the page for a week, through a relay that Gradio runs.")
-    demo, where = build(table), dict(server_name=args.host, server_port=args.port, auth=auth, share=args.share)
+    demo = build(table, args.training)
+    where = dict(server_name=args.host, server_port=args.port, auth=auth, share=args.share)
     try:
         _, *addresses = demo.launch(**where, **LAUNCH, quiet=True, prevent_thread_lock=True)
     except OSError as error:  # of the port, Gradio's own sentence

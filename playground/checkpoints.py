@@ -33,6 +33,7 @@ from playground.schedules import SCHEDULES, NoiseSchedule
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 PREDICTIONS = ("eps", "x0", "v")
 _offered: dict[str, Path] = {}  # what the person who started the page added: name → folder
+_lent: dict[str, Path] = {}  # trained on the page, for the person who did: in no list, under a name nobody can guess
 _FILES = ("config.json", "model.safetensors", "README.md")
 EXTRAS = ("vocabulary.json", "styles.webp", "history.json", "history.webp")  # what the page shows of a model, if there
 
@@ -319,6 +320,21 @@ def offer(source: str) -> str:
     return name
 
 
+def lend(folder: Path) -> None:
+    """Makes a folder a checkpoint for whoever knows its name; `take_back` ends that."""
+    _lent[folder.name] = folder
+
+
+def take_back(name: str) -> None:
+    """What was lent is a checkpoint no more."""
+    _lent.pop(name, None)
+
+
+def known(name: str) -> bool:
+    """Whether the page may use a checkpoint of this name: one of the list, or one that was lent."""
+    return name in _lent or name in list_checkpoints()
+
+
 def locate(name: str | Path) -> Path:
     """The folder of a checkpoint: by its name in the list, by the path of a folder, or by its id on the Hub
     (owner/name), from where it is fetched.
@@ -346,7 +362,7 @@ def locate(name: str | Path) -> Path:
 
 
 def _here(name: str) -> Path | None:
-    folders = (_offered.get(name), FOLDER / name, Path(name).expanduser())
+    folders = (_lent.get(name), _offered.get(name), FOLDER / name, Path(name).expanduser())
     return next((folder for folder in folders if name and folder is not None and folder.is_dir()), None)
 
 
@@ -369,7 +385,7 @@ def _called(folder: Path) -> str:
 def load(name: str | Path = "emoji-32", device: str | torch.device = "cpu") -> Checkpoint | pretrained.Pretrained:
     """Loads a checkpoint from wherever `locate` finds it.
 
-    It never takes a name from a stranger: what the page and the API accept is list_checkpoints().
+    It never takes a name from a stranger: what the page and the API accept is `known`.
 
     Raises:
         UserError: there is none, or what is there is cut off, damaged or of another kind.

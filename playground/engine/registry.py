@@ -61,6 +61,14 @@ def _retire(engine: Runner) -> None:
     engine.close()
 
 
+def forget(name: str) -> None:
+    """Closes the engines of a checkpoint that is no more, when their runs have ended."""
+    with _loading:
+        gone = [_engines.pop(key)[0] for key in list(_engines) if key[0] == name]
+    for engine in gone:
+        threading.Thread(target=_retire, args=(engine,), daemon=True).start()
+
+
 @atexit.register
 def close_engines() -> None:
     """Ends every engine of the process, so that no thread is inside the network when the interpreter goes."""

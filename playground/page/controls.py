@@ -39,11 +39,14 @@ class Page:
     Args:
         table: as `settings.with_defaults` gives it.
         opened: gives the engine for (checkpoint, device).
+        training: "class" (the same settings are one training), "own" (each person's is a training) or "off".
     """
 
     table: Mapping[str, Setting] = field(default_factory=lambda: DEFAULTS)
     opened: Callable[[object, object], Runner] = engine_for
     controls: list[tuple[str, str, gr.components.Component]] = field(default_factory=list)  # (tab, setting, component)
+    training: str = "class"
+    trained: tuple | None = None  # where the Train tab shows a training, and where its net can be kept
 
     def __enter__(self) -> Page:
         self._token = _building.set(self)

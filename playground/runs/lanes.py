@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from playground.checkpoints import list_checkpoints, outline
+from playground.checkpoints import known, list_checkpoints, outline
 from playground.engine import Job, Runner, get_engine, job_for
 from playground.engine.jobs import kept
 from playground.errors import UserError
@@ -82,11 +82,11 @@ class Lane:
 
 
 def engine_for(checkpoint: object = None, device: object = None) -> Runner:
-    """The engine for a checkpoint of the project's own list. Raises UserError for any other name."""
+    """The engine for a checkpoint that the page may use. Raises UserError for any other name."""
     name = check("checkpoint", checkpoint)
-    known = list_checkpoints()
-    if name not in known:
-        raise UserError("There is no model “{name}”; there are {names}.", name=name, names=", ".join(known) or "none")
+    if not known(name):
+        names = ", ".join(list_checkpoints()) or "none"
+        raise UserError("There is no model “{name}”; there are {names}.", name=name, names=names)
     return get_engine(name, check("device", device))
 
 

@@ -80,7 +80,7 @@ class Trainer:
         unet = {"dims": list(recipe.dims), "attention": [bool(a) for a in recipe.attention]}
         unet |= {key: getattr(recipe, key) for key in ("blocks", "patch", "self_condition", "sketch")}
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
-        settings |= dict(words=list(words), styles=styles, unet=unet)
+        settings |= dict(channels=pictures.pixels.shape[1], words=list(words), styles=styles, unet=unet)
         if recipe.text == "transformer":
             settings["text"] = {"length": 23, "depth": 2, "heads": 6}
             unet["cross"] = [bool(c) for c in recipe.cross]
@@ -232,6 +232,7 @@ class Trainer:
             torch._foreach_lerp_(self.means, list(self.net.parameters()), 1 - decay)
         self.running = torch.lerp(self.running, loss, 0.01) if self.step else loss
         self.step += 1
+        return loss
 
     def backward(self, twin: int, batch: tuple, sketched: tuple | None, masks: Tensor | None) -> Tensor:
         """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
@@ -351,7 +352,7 @@ class Trainer:
         texts = list(dict.fromkeys(self.held_out.texts))[:rows] or [""]
         styles = self.mean.styles or [None] * rows
         conditions = [self.mean.parse(text, style)[0] for text in texts for style in styles]
-        noise = torch.randn(1, 3, self.mean.size, self.mean.size, generator=torch.Generator().manual_seed(7))
+        noise = torch.randn(1, self.mean.channels, self.mean.size, self.mean.size, generator=torch.Generator().manual_seed(7))
         x = noise.double().repeat(len(conditions), 1, 1, 1)
         denoise = clipped(guided(UNetDenoiser(self.mean), scale))
         levels = spaced(self.mean.schedule, steps)

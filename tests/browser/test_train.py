@@ -65,3 +65,43 @@ def test_a_cloud_drawn_with_the_keyboard_is_learnt(page, app_url):
     expect(points).to_have_attribute("data-steps", "0")
     points.get_by_role("button", name="Play").click()
     expect(points).to_have_attribute("data-learnt", re.compile(r"0\.[5-9]\d+"), timeout=60_000)
+
+
+def trained(page, app_url, query):
+    page.bring_to_front()  # what nobody sees is not drawn
+    page.goto(f"{app_url}/?tab=train&subject=digits{query}")
+    digits = page.locator("#train-digits .training")
+    expect(digits).to_have_attribute("data-status", "none")
+    page.get_by_role("button", name="Train", exact=True).click()
+    return digits
+
+
+def test_a_class_watches_one_training_stops_it_and_draws_with_its_net(page, app_url):
+    digits = trained(page, app_url, "&seen=100000&seed=41")
+    expect(digits).to_have_attribute("data-looks", re.compile(r"[2-9]|\d\d"), timeout=60_000)
+    other = page.context.new_page()
+    joined = trained(other, app_url, "&seen=100000&seed=41")
+    expect(joined).to_have_attribute("data-looks", re.compile(r"[2-9]|\d\d"), timeout=60_000)  # all that there was
+    page.bring_to_front()
+    for line in ("0", "1", "2"):
+        digits.get_by_role("button", name="Next line").click()
+        expect(digits).to_have_attribute("data-line", line)
+    expect(digits.locator(".values figure")).to_have_count(2)  # x0 and t
+    expect(digits.locator("li[aria-current=step]")).to_contain_text("Uniform")
+    other.close()
+    page.get_by_role("button", name="Stop", exact=True).first.click()
+    expect(digits).to_have_attribute("data-status", "stopped", timeout=60_000)
+    digits.get_by_role("slider", name="A moment of the training").focus()
+    page.keyboard.press("Home")
+    expect(digits).to_have_attribute("data-shown", "0")
+    expect(page.locator("#train-keep")).to_be_visible()
+    page.get_by_role("tab", name="Generate").click()
+    page.locator("#generate-player").wait_for()
+    page.get_by_role("tabpanel", name="Generate").get_by_role("button", name="More", exact=True).click()
+    page.locator("#generate-checkpoint input").click()
+    page.get_by_role("option", name="my digits").click()
+    expect(page.locator("#generate-style")).to_be_hidden()  # digits have no styles
+    page.locator("#generate-prompt textarea, #generate-prompt input").first.fill("3")
+    page.get_by_role("button", name="Generate", exact=True).press("Enter")
+    player = page.locator("#generate-player .player")
+    expect(player).to_have_attribute("data-state", "done", timeout=60_000)

@@ -1,11 +1,17 @@
 """The Train tab: what the page's own training is given, and that its fixture is PyTorch's."""
 
 import json
+import shutil
+import zipfile
 
 import pytest
+from PIL import Image
 
+from playground import checkpoints
+from playground.engine import forget
 from playground.errors import UserError
-from playground.page.tabs.train import points_of
+from playground.page.tabs.train import SLIPS, plan_of, points_of, slips_told
+from playground.runs import engine_for
 from tests import points
 
 
@@ -27,3 +33,48 @@ def test_points_are_given_as_the_settings_say():
     assert points_of({"dataset": "draw"})["points"] == []
     with pytest.raises(UserError):
         points_of({"width": 5000})
+
+
+def test_a_plan_is_the_settings_and_shared_only_in_a_class():
+    values = {"seen": 4000, "prediction": "v", "slips": ["ema", "t"], "dropped": 0.0}
+    first, again = (plan_of(values, "class") for _ in range(2))
+    assert first.key == again.key is not None and first.images == 4000
+    assert plan_of({**values, "slips": ["t", "ema"]}, "class").key == first.key
+    assert plan_of({**values, "dropped": 0.1}, "class").key != first.key
+    assert plan_of(values, "own").key is None
+    with pytest.raises(UserError):
+        plan_of({}, "off")
+    for wrong in ({"schedule": "custom"}, {"seen": 10**9}, {"slips": ["x"]}):
+        with pytest.raises(UserError):
+            plan_of(wrong, "class")
+
+
+def test_every_slip_has_a_symptom_and_a_mending():
+    told = slips_told(list(SLIPS))
+    for title, symptom, mending in SLIPS.values():
+        assert all(part.key in told for part in (title, symptom, mending))
+    assert slips_told([]) == ""
+
+
+def test_what_was_lent_is_a_model_until_it_is_taken_back(tiny_checkpoint, tmp_path):
+    folder = tmp_path / "my-digits-0123456789abcdef"
+    shutil.copytree(tiny_checkpoint, folder)
+    with pytest.raises(UserError):
+        engine_for(folder.name)
+    checkpoints.lend(folder)
+    assert engine_for(folder.name).checkpoint.name == folder.name
+    assert folder.name not in checkpoints.list_checkpoints()  # in nobody else's list
+    checkpoints.take_back(folder.name)
+    forget(folder.name)
+    with pytest.raises(UserError):
+        engine_for(folder.name)
+
+
+def test_the_endpoint_gives_a_film_the_losses_and_the_checkpoint(client, tmp_path):
+    files, told = client.predict(seen=2000, seed=3, api_name="/train_digits")
+    strip, archive = files
+    assert Image.open(strip).height == 10 * 16 and Image.open(strip).width % 16 == 0
+    zipfile.ZipFile(archive).extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    assert checkpoints.load(folder).size == 16
+    assert told["images"] == 2048 and told["losses"][-1][0] == 2048 and told["seconds"] > 0 and told["seed"] == 3

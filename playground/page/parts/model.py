@@ -33,10 +33,15 @@ def model_state(start: str | None = None) -> dict:
     return {"choices": known, "visible": len(known) > 1}
 
 
+def model_lists() -> list[gr.components.Component]:
+    """The controls of the page that choose a model."""
+    return [component for _tab, name, component in building().controls if name == "checkpoint"]
+
+
 def models_of_now(demo: gr.Blocks) -> None:
     """Whenever the page is loaded, its lists of models are what there is by then: a training may have ended."""
     start = building().start("checkpoint")
-    lists = [component for _tab, name, component in building().controls if name == "checkpoint"]
+    lists = model_lists()
     demo.load(lambda: [gr.update(**model_state(start)) for _list in lists], None, lists, queue=False, **QUIET)
 
 
@@ -130,7 +135,7 @@ def follow_model(
 
     def changed(event: gr.EventData, style: str, *scale: float):
         checkpoint = check("checkpoint", event.model)
-        if checkpoint not in checkpoints.list_checkpoints():
+        if not checkpoints.known(checkpoint):
             checkpoint = start
         model = checkpoints.outline(checkpoint)
         return [

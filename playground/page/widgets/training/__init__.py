@@ -1,0 +1,15 @@
+"""The training widget: a net that learns on the server, watched as it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from playground.page.widgets import widget
+
+
+def training(example: Callable, elem_id: str | None = None) -> gr.HTML:
+    """The widget. Its values are the messages of a training (`classroom.Training.follow`), each with {"run"}, the first
+    with {"channel"}; `example(run)` gives one picture's way through Algorithm 1. Its event `done` says {"model"}."""
+    return widget("training", None, elem_id, events=("done",), server_functions=[example])

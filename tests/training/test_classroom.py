@@ -1,0 +1,140 @@
+"""Trainings that people watch: made once, joined at any moment, freed when nobody is there, and never mixed up."""
+
+import io
+import zipfile
+from dataclasses import replace
+
+import pytest
+import torch
+
+from playground.checkpoints import load
+from playground.errors import UserError
+from playground.models.denoiser import UNetDenoiser, clipped, guided
+from playground.samplers import ddim, run
+from playground.schedules import spaced
+from playground.training import classroom
+from playground.training.classroom import Classroom, merged
+from playground.training.plans import digits_plan, digits_recipe
+from tests.digit_reader import read
+
+RECIPE = digits_recipe("v", "mse", "cosine", 1000, False, 0.1, 0)
+SHORT = 640  # pictures: ten steps
+
+
+@pytest.fixture
+def room():
+    room = Classroom()
+    yield room
+    room.close()
+
+
+def follow(room, training, who):
+    return training.follow(who, lambda: room.place(training))
+
+
+def finished(room, plan, who="me"):
+    training = room.ask(plan, who)
+    return training, merged(list(follow(room, training, who)))
+
+
+def test_a_training_tells_what_it_does_from_start_to_checkpoint(room):
+    training, told = finished(room, digits_plan(RECIPE, SHORT))
+    assert told["end"]["status"] == "done" and told["images"] == SHORT
+    assert told["start"]["labels"] == list("0123456789")
+    assert told["losses"][-1][0] == SHORT and told["losses"][0][1] > told["losses"][-1][1]
+    assert told["looks"][0]["images"] == 0 and told["looks"][-1]["images"] == SHORT
+    assert len({look["pictures"] for look in told["looks"]}) == len(told["looks"])  # each look sees another net
+    checkpoint = load(training.folder)
+    assert checkpoint.name == training.folder.name == told["end"]["model"]
+    assert checkpoint.size == 16 and set(checkpoint.vocabulary.words) == set("0123456789")
+    names = zipfile.ZipFile(io.BytesIO(training.archive())).namelist()
+    assert {name.rpartition("/")[2] for name in names} == {"config.json", "model.safetensors", "README.md"}
+    room.leave(training, "me")
+    assert training.folder is not None  # who asks for the same gets it
+
+
+def test_the_same_settings_are_one_training_and_a_newcomer_gets_all_of_it(room):
+    plan = digits_plan(RECIPE, SHORT)
+    first = room.ask(plan, "a")
+    stream = follow(room, first, "a")
+    next(stream)
+    assert room.ask(digits_plan(RECIPE, SHORT), "b") is first
+    one, other = merged(list(stream)), merged(list(follow(room, first, "b")))
+    assert one["end"] == other["end"] and other["looks"][0]["images"] == 0 and other["losses"][-1] == one["losses"][-1]
+    assert room.ask(digits_plan(RECIPE, SHORT), "c") is first  # after its end too
+    assert room.ask(digits_plan(replace(RECIPE, seed=1), SHORT), "c") is not first
+
+
+def test_trainings_of_ones_own_are_ones_own_and_the_same_settings_give_the_same(room):
+    (one, told), (other, again) = (finished(room, digits_plan(RECIPE, SHORT, shared=False), who) for who in "ab")
+    assert one is not other and one.folder != other.folder
+    assert told["losses"][-1] == again["losses"][-1] and told["looks"][-1] == again["looks"][-1]
+    folder = one.folder
+    room.leave(one, "a")
+    assert not folder.exists() and other.folder.exists()  # gone with its person, and nobody else's with it
+
+
+def test_what_nobody_watches_stops_at_its_next_step(room):
+    training = room.ask(digits_plan(RECIPE, 60_000), "a")
+    stream = follow(room, training, "a")
+    while not training.images:
+        next(stream)
+    stream.close()  # the page was closed
+    room.leave(training, "a")
+    after, told = finished(room, digits_plan(RECIPE, SHORT), "b")  # the next one's turn comes
+    assert told["end"]["status"] == "done"
+    assert training.ended and training.images < 60_000 and training.folder is None
+
+
+def test_it_goes_on_while_others_watch_and_stopping_keeps_what_it_has(room):
+    training = room.ask(digits_plan(RECIPE, 60_000), "a")
+    room.ask(digits_plan(RECIPE, 60_000), "b")
+    stream = follow(room, training, "b")
+    while not training.images:
+        next(stream)
+    training.leave("a")
+    assert not training._stop
+    training.stop()
+    told = merged(list(stream))
+    assert told["end"]["status"] == "stopped" and load(training.folder).size == 16
+    assert room.ask(digits_plan(RECIPE, 60_000), "c") is not training  # half a training is nobody else's
+    room.leave(training, "b")
+
+
+def test_who_waits_is_told_the_place_and_the_line_has_an_end(room, monkeypatch):
+    monkeypatch.setattr(classroom, "WAITING", 1)
+    first = room.ask(digits_plan(RECIPE, 60_000), "a")
+    second = room.ask(digits_plan(replace(RECIPE, seed=1), SHORT), "b")
+    with pytest.raises(UserError):
+        room.ask(digits_plan(replace(RECIPE, seed=2), SHORT), "c")
+    stream = follow(room, second, "b")
+    waiting = next(stream)
+    assert waiting["place"] == 1 and waiting["wait"] > 0
+    first.leave("a")
+    assert merged(list(stream))["end"]["status"] == "done"
+
+
+def test_one_picture_goes_through_algorithm_1(room):
+    training, _ = finished(room, digits_plan(RECIPE, SHORT))
+    shown = training.example()
+    assert 1 <= shown["t"] <= 1000 and shown["loss"] > 0
+    assert set(shown["pictures"]) == {"x0", "eps", "x", "eps_hat", "x0_hat"}
+    assert shown == training.example()  # of the next step, whoever asks
+
+
+def test_a_loss_that_is_no_number_ends_it_with_a_sentence(room):
+    plan = digits_plan(replace(RECIPE, lr=1e30), 6400)
+    _training, told = finished(room, plan)
+    assert told["end"]["status"] == "failed" and "no longer a number" in told["end"]["message"]
+
+
+def test_digits_become_recognisable(room, float32):
+    """6,400 pictures, where the page gives 30,000: three times as many are read right as by chance."""
+    training, _ = finished(room, digits_plan(RECIPE, 6400))
+    net = load(training.folder)
+    conditions = [net.parse(str(k % 10))[0] for k in range(60)]
+    x = torch.randn(60, 1, 16, 16, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    denoise = clipped(guided(UNetDenoiser(net), 2.0))
+    drawn = run(ddim(x, spaced(net.schedule, 10), torch.randn), lambda x, level: denoise(x, level, conditions))
+    right = sum(digit == str(k % 10) for k, digit in enumerate(read(drawn)))
+    assert right >= 0.3 * 60
