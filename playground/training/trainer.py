@@ -352,7 +352,8 @@ class Trainer:
         texts = list(dict.fromkeys(self.held_out.texts))[:rows] or [""]
         styles = self.mean.styles or [None] * rows
         conditions = [self.mean.parse(text, style)[0] for text in texts for style in styles]
-        noise = torch.randn(1, self.mean.channels, self.mean.size, self.mean.size, generator=torch.Generator().manual_seed(7))
+        shape = (1, self.mean.channels, self.mean.size, self.mean.size)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(7))
         x = noise.double().repeat(len(conditions), 1, 1, 1)
         denoise = clipped(guided(UNetDenoiser(self.mean), scale))
         levels = spaced(self.mean.schedule, steps)

@@ -129,12 +129,12 @@ def test_a_loss_that_is_no_number_ends_it_with_a_sentence(room):
 
 
 def test_digits_become_recognisable(room, float32):
-    """6,400 pictures, where the page gives 30,000: three times as many are read right as by chance."""
-    training, _ = finished(room, digits_plan(RECIPE, 6400))
+    """12,800 pictures, where the page gives 30,000: most are read right by then, and by chance one in ten."""
+    training, _ = finished(room, digits_plan(RECIPE, 12_800))
     net = load(training.folder)
     conditions = [net.parse(str(k % 10))[0] for k in range(60)]
     x = torch.randn(60, 1, 16, 16, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     denoise = clipped(guided(UNetDenoiser(net), 2.0))
     drawn = run(ddim(x, spaced(net.schedule, 10), torch.randn), lambda x, level: denoise(x, level, conditions))
     right = sum(digit == str(k % 10) for k, digit in enumerate(read(drawn)))
-    assert right >= 0.3 * 60
+    assert right >= 0.5 * 60
