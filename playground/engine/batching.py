@@ -28,9 +28,9 @@ from playground.predictions import Prediction
 log = logging.getLogger(__name__)
 
 MAX_LIVE = 512  # pictures in work before newcomers are asked to come back
-# Seconds that a thread waits before it asks the others for the interpreter. PyTorch lets go of it in every operation,
-# so among the threads of thirty requests Python's own 5 ms is lost again and again: with 0.5 ms a class of thirty got
-# 25 % more pictures, and saw its first step in half the time.
+# sys.setswitchinterval for workers, in seconds. PyTorch releases the interpreter's lock in every operation; with the
+# threads of thirty requests Python's default of 5 ms is then lost each time. With 0.5 ms a class of thirty got a
+# quarter more pictures, and saw its first step in half the time.
 SWITCH = 0.0005
 SMALL_SIDE = 64  # pixels a side up to which 32 pictures fit into memory at once, and trying out runtimes takes seconds
 STOPPED = "The engine has been stopped. Reload the page."

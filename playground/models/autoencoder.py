@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from playground.errors import UserError
 from playground.models.unet import Downsample, Upsample
 
-WITHIN = 0.9  # white in the thumbnail: beside it there is room for what the encoder adds
+WITHIN = 0.9  # the thumbnail is scaled to ±0.9, so that tanh has room for the encoder's correction
 
 
 class Pixels(nn.Module):

@@ -141,8 +141,8 @@ class Upsample(nn.Module):
 class Sketch(nn.Sequential):
     """What the condition alone says of the picture, its average in 16 × 16 fields: (B, condition_dim) → (B, C, 16, 16).
 
-    Which prompt looks like what is a table to be looked up. An MLP learns it from as many pictures many times better
-    than convolutions, which have to draw a layout out of one scale and shift for each channel.
+    Mapping a prompt to a rough layout is a lookup. From the same data an MLP learns it far better than convolutions,
+    which only get a scale and a shift per channel.
     """
 
     SIDE = 16

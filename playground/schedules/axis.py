@@ -92,8 +92,8 @@ class NoiseSchedule:
     def level(self, t: float) -> Level:
         """The level at t in [0, T]; raises UserError outside.
 
-        Between two whole t it runs straight in log-SNR. Where that is infinite at an end, of the first step always
-        and of the last one where ᾱ_T = 0, it runs straight in an angle from that end (see `_angle`).
+        Between two whole t log-SNR is interpolated linearly. It is infinite at t = 0, and at t = T if ᾱ_T = 0: in a
+        step that touches such an end, atan(signal_rate / noise_rate) is interpolated linearly instead (see `_angle`).
         """
         t = float(t)
         if not 0 <= t <= self.T:

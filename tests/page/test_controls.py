@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import io
 import logging
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -18,6 +19,7 @@ from playground.page.controls import (
     errors_shown,
     safe_image,
 )
+from playground.page.parts.run import stream
 from playground.runs.settings import DEFAULTS, check, with_defaults
 
 ROWS = [(name, tab) for name, row in DEFAULTS.items() for tab in row.tabs[:1]]
@@ -139,3 +141,24 @@ def test_every_control_of_the_page_is_in_its_link():
     assert len(found) > 100 and not [
         block.elem_id for block in found if tuple((block.elem_id or "-").split("-", 1)) not in known
     ]
+
+
+def test_the_engine_of_a_page_is_that_of_its_model_on_its_device():
+    page = Page(with_defaults(checkpoint="mine", device="cpu"), opened=lambda *asked: asked)
+    assert page.engine() == ("mine", "cpu") and page.engine("another") == ("another", "cpu")
+
+
+def test_a_run_is_on_the_pages_device_where_its_tab_names_none():
+    asked = []
+
+    def prepare(values, who):
+        asked.append(values)
+        return SimpleNamespace(messages=lambda channel: [], lanes=[], more={})
+
+    corner = SimpleNamespace(forget=lambda who: None, keep=lambda who, records: None, follow=lambda event: None)
+    with Page(with_defaults(device="cpu")), gr.Blocks() as demo:
+        inputs = {"seed": control("seed", "generate")}
+        stream([gr.Button().click], prepare, inputs, gr.HTML(), corner)
+    run = next(fn.fn for fn in demo.fns.values() if fn.name == "run")
+    list(run(SimpleNamespace(session_hash="me"), 5))
+    assert asked == [{"device": "cpu", "seed": 5}]

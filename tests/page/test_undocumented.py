@@ -77,3 +77,11 @@ def test_a_session_keeps_no_configuration_and_its_events_work(light):
             other.predict(15, api_name="/more")
     finally:
         demo.close()
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"_type": "mine"}, "gradio.FileData"])
+def test_only_what_gradio_has_checked_is_a_file(meta):
+    from playground.page.undocumented import sent_file
+
+    assert sent_file({"path": "/etc/passwd", "meta": meta}) is None and sent_file("/etc/passwd") is None
+    assert sent_file({"path": "/somewhere", "meta": {"_type": "gradio.FileData"}}) == "/somewhere"

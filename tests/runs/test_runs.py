@@ -254,3 +254,14 @@ def test_frames_are_sent_in_handfuls(frames, sent):
 
 def test_frames_are_sent_one_by_one_where_there_is_time():
     assert sent_at([(0, 0.0), (0, 1.5), (0, 3.0)], running=1) == [(0.0, 1), (1.5, 1), (3.0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("people", "followed", "a_second"), [(1, False, 15), (2, False, 15), (1, True, 30), (30, False, 1), (30, True, 2)]
+)
+def test_a_crowd_is_sent_fewer_messages_and_a_line_more(engine, monkeypatch, people, followed, a_second):
+    monkeypatch.setattr(live, "paced", lambda frames, pause, running: pause())
+    run = Live(engine, [lane_for(engine, SETTINGS)])
+    run.engine = SimpleNamespace(people=people)
+    line = SimpleNamespace(followed=followed)
+    assert run._handfuls(line if followed else None) == pytest.approx(1 / a_second)

@@ -23,9 +23,6 @@ EXAMPLES = ("red heart", "lion", "watermelon", "guitar", "sunflower", "rocket", 
 TWO_THINGS = "blue cat red dog"  # the words of a prompt are averaged: which belongs to which is lost
 
 
-# ---------------------------------------------------------------- the model
-
-
 def model_state(start: str | None = None) -> dict:
     """What a control of the model shows: the models there are now, else `start`, the page's own; and nothing where
     there is one."""
@@ -113,8 +110,11 @@ def style_state(checkpoint: str, chosen: str) -> dict:
 
 
 def guidance_state(model: checkpoints.Outline, scale: float = 1.0) -> dict:
-    """What the control of the guidance shows for a model: w = 1, unseen, where it takes no prompt; and where it does
-    and w is 1, as it is after such a one, the default."""
+    """What the control of the guidance shows for a model.
+
+    Models without prompts: the slider is hidden and w = 1. Models with prompts: it is visible; a w of 1, left over from
+    a model without, becomes the default again.
+    """
     if not model.conditional:
         return {"visible": False, "value": 1.0}
     return {"visible": True, "value": DEFAULTS["guidance_scale"].default if scale == 1 else scale}

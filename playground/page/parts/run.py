@@ -1,4 +1,4 @@
-"""What the tabs that sample share: prompt, sampler with knobs and cost, the buttons that run and stop."""
+"""The parts of a tab that run something: the buttons, the stream to the player, and Stop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs.settings import DEFAULTS
 
 RUNS = 64  # runs of the page at a time; the engine's queue decides from there
-
-
-# ---------------------------------------------------------------- the run
 
 
 def run_row(label, elem_id: str | None = None) -> tuple[gr.Button, gr.Button]:

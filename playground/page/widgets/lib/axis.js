@@ -19,7 +19,7 @@ export function at(xs, ys, x) {
 }
 const value = (y) => (y === null || y === undefined ? NaN : y);
 
-/** Every how-manieth t to draw so that a line has at most `limit` points; both ends stay. */
+/** The t to draw, evenly, so that a line has at most `limit` points; both ends stay. */
 export function thinned(T, limit = 400) {
   const stride = Math.max(1, Math.ceil(T / limit));
   const ts = [];

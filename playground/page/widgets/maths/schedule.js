@@ -14,8 +14,8 @@ const each = (a, fn) => Float64Array.from(a, (_, t) => fn(t));
 const angle = (logSnr) => Math.atan(Math.exp(Math.min(logSnr, 1400) / 2));
 
 /**
- * ᾱ at t in [0, T], as NoiseSchedule.level has it: between two whole t straight in log-SNR; where that is infinite at an
- * end, straight in an angle from that end.
+ * ᾱ at t in [0, T], as NoiseSchedule.level has it: between two whole t log-SNR is interpolated linearly; in a step where
+ * it is infinite at an end, the angle is.
  */
 export function alphaAt(alphaBar, t) {
   const low = clamp(Math.floor(t), 0, alphaBar.length - 1);

@@ -49,7 +49,7 @@ export class Film {
     this.end = null;
     this.received = 0;
     this.next = 0; // the number of the message that is due
-    this.early = new Map(); // those that came before their turn: a run's first ones take another way than the rest
+    this.early = new Map(); // messages out of order: a run's first ones come through the event queue, the rest down its own line
   }
 
   /** Add what a message brings, as soon as it is its turn. False if it belongs to another run, or is known. */
