@@ -86,6 +86,7 @@ class Training:
         self.images, self.rate = 0, 0.0
         self.ended = self.started = self._stop = False
         self.busy = threading.Lock()  # held while the net changes
+        self._asking = 0  # who waits for `busy`: a lock goes to whoever is quickest, and that is the training
         self._news: list[dict] = []
         self._change = threading.Condition()
 
@@ -148,7 +149,9 @@ class Training:
         trainer = self.trainer
         if trainer is None:
             raise UserError("The training has not begun yet.")
+        self._asking += 1
         with self.busy:
+            self._asking -= 1
             x0, eps, t, told = (part[:1] for part in trainer.batch())
             x, target = trainer.question(x0, eps, t)
             inputs = trainer.net.embed(told.words, told.styles, told.lines) if trainer.net.conditional else ()
@@ -204,6 +207,8 @@ class Training:
             progress = max(trainer.step / total, (time.monotonic() - began) / 60 / plan.minutes)
             if progress >= 1 or self._stop:
                 break
+            while self._asking:
+                time.sleep(0.005)
             start = time.monotonic()
             with self.busy:
                 loss = float(trainer.train_step(progress))
