@@ -34,6 +34,7 @@ TAKEN = {
     "gradio.processing_utils.save_bytes_to_cache": "finished pictures as files that Gradio sweeps away",
     "gradio.components.Image.get_block_name": "uploads that are read by this project and not by Gradio",
     "gradio.components.Image.preprocess": "uploads that are read by this project and not by Gradio",
+    "gradio.components.Radio.preprocess": "the style of a model that a link asks for, before its styles are there",
 }
 ASSETS = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
 
@@ -118,6 +119,18 @@ class Number(gr.Number):
 
     def get_block_name(self) -> str:
         return "number"
+
+    def preprocess(self, payload):
+        return payload
+
+
+class Radio(gr.Radio):
+    """A choice as it was made: a link may choose a model and one of its styles, and Gradio, which only knows the styles
+    of the model before, would refuse that in words of its own. Whether there is such a one is checked where it is used.
+    """
+
+    def get_block_name(self) -> str:
+        return "radio"
 
     def preprocess(self, payload):
         return payload

@@ -16,7 +16,7 @@ from tests.models.test_diffusers import saved
 VOCABULARY = {
     "kinds": {"face": ["blue face", "red face"], "extras": ["circle", "square", "red circle"]},
     "exclusive": [["blue face", "red face"]],
-    "styles": {"flat": ["blue face", "red face", "circle"], "round": ["circle", "square", "red circle"]},
+    "styles": {"even": ["blue face", "red face", "circle"], "odd": ["circle", "square", "red circle"]},
     "examples": ["red face", "blue circle"],
 }
 
@@ -48,6 +48,8 @@ def models(tiny_checkpoint, tmp_path_factory):
     (shutil.copytree(tiny_checkpoint, folder / "spoken") / "README.md").write_text(CARD)
     told = shutil.copytree(tiny_checkpoint, folder / "told")
     (told / "vocabulary.json").write_text(json.dumps(VOCABULARY))
+    config = json.loads((told / "config.json").read_text())
+    (told / "config.json").write_text(json.dumps(config | {"styles": ["even", "odd"]}))  # none of the other model's
     (told / "styles.webp").write_bytes(strip(torch.linspace(-1, 1, 2).view(2, 1, 1, 1).expand(2, 3, 8, 8), 64))
     saved(folder / "wordless")
     with pytest.MonkeyPatch.context() as patch:
@@ -197,7 +199,7 @@ def test_words_by_kind_are_pressed_into_the_prompt(page, url):
 
 
 def test_styles_are_pictures_and_can_be_chosen_by_keyboard(page, url):
-    opened(page, url, "tab=generate&count=1&steps=4&checkpoint=told&prompt=circle&style=flat")
+    opened(page, url, "tab=generate&count=1&steps=4&checkpoint=told&prompt=circle&style=even")
     styles = page.locator("#generate-style label")
     expect(styles).to_have_count(3)
     picture = "label => getComputedStyle(label, '::before').backgroundImage"
@@ -213,4 +215,4 @@ def test_styles_are_pictures_and_can_be_chosen_by_keyboard(page, url):
     page.locator("#generate-style input").nth(1).press("Space")  # each has a name of its own: no arrows, Tab and Space
     expect(page.locator("#generate-style input").nth(1)).to_be_checked()
     expect(square).not_to_have_class("lacking")
-    expect(page).to_have_url(re.compile("style=round"))
+    expect(page).to_have_url(re.compile("style=odd"))

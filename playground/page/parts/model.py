@@ -16,6 +16,7 @@ from playground.page.controls import (
     errors_shown,
 )
 from playground.page.translations import _, say
+from playground.page.undocumented import Radio
 from playground.page.widgets import widget
 from playground.runs.settings import DEFAULTS, check
 
@@ -66,7 +67,7 @@ def prompt_controls(tab: str) -> tuple[dict[str, gr.components.Component], gr.HT
     made = {"prompt": control("prompt", tab, lines=1, max_lines=1, placeholder=placeholder, visible=visible)}
     hints = widget("prompt", vocabulary(tab, name), elem_id=f"{tab}-words", events=("follow",))
     of_style = style_state(name, building().start("style"))
-    made["style"] = control("style", tab, as_=gr.Radio, elem_classes="lab-styles", **of_style)
+    made["style"] = control("style", tab, as_=Radio, elem_classes="lab-styles", **of_style)
     return made, hints
 
 
