@@ -452,3 +452,16 @@ def test_weights_written_anew_are_read_anew_and_a_run_ends_with_its_own(tiny_che
     third = get_engine(str(folder))
     assert third is not second and torch.equal(picture(third), after)
     module.close_engines()
+
+
+@pytest.mark.parametrize(("side", "rows"), [(16, 32), (64, 32), (128, 8), (256, 2), (512, 2)])
+def test_large_pictures_go_through_the_net_fewer_at_a_time(monkeypatch, side, rows):
+    from types import SimpleNamespace
+
+    from playground.engine import registry
+
+    monkeypatch.setattr(registry, "load", lambda name: SimpleNamespace(size=side))
+    monkeypatch.setattr(registry, "written", lambda name: 1)
+    monkeypatch.setattr(registry, "_engines", {})
+    monkeypatch.setattr(registry, "Engine", lambda checkpoint, device, **options: options)
+    assert registry._open("any", "cpu") == {"max_batch": rows, "warm": side <= 64}

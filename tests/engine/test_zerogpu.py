@@ -8,6 +8,7 @@ import multiprocessing
 import sys
 import threading
 import types
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -228,3 +229,17 @@ def test_two_people_at_once(engine):
     for each in people:
         each.join(60)
     assert len(got) == 2 and not torch.equal(got[1], got[2])
+
+
+def test_what_a_run_asks_of_its_engine_is_that_of_the_engine_at_home():
+    closed = []
+    told = {"checkpoint": object(), "schedule": object(), "space": object()}
+    told |= {"channels": 3, "size": 32, "guidance": None}
+    home = SimpleNamespace(
+        **told, picture_size=64, people=5, stats=lambda: {"live": 2, "device": "cpu"}, close=lambda: closed.append(True)
+    )
+    lent = zerogpu.Borrowing(home, "some")
+    assert {name: getattr(lent, name) for name in told} == told and lent.picture_size == 64 and lent.people == 5
+    assert lent.stats() == {"live": 2, "device": "cuda (ZeroGPU)"} == {"live": 2, "device": lent.device}
+    lent.close()
+    assert closed
