@@ -80,7 +80,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", 7860)), help="(7860)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     parser.add_argument(
-        "--checkpoint", default="emoji-32", help="a name in checkpoints/, a folder, or a Hugging Face id (emoji-32)"
+        "--checkpoint",
+        default=checkpoints.DEFAULT,
+        help=f"a name in checkpoints/, a folder, or a Hugging Face id ({checkpoints.DEFAULT})",
     )
     parser.add_argument(
         "--training",

@@ -31,6 +31,7 @@ from playground.models.unet import UNet
 from playground.schedules import SCHEDULES, NoiseSchedule
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+DEFAULT = "avatars-64"  # what the page starts with
 PREDICTIONS = ("eps", "x0", "v")
 _offered: dict[str, Path] = {}  # what the person who started the page added: name → folder
 _lent: dict[str, Path] = {}  # trained on the page, for the person who did: in no list, under a name nobody can guess
@@ -301,7 +302,7 @@ def list_checkpoints() -> list[str]:
     what `offer` added. What a training writes there meanwhile is among them."""
     folders = {place.parent for pattern in ("*/config.json", "*/model_index.json") for place in FOLDER.glob(pattern)}
     found = sorted(folder.name for folder in folders if (folder / _FILES[1]).is_file() or pretrained.weights(folder)[1])
-    return sorted(found, key=lambda name: name != "emoji-32") + [name for name in _offered if name not in found]
+    return sorted(found, key=lambda name: name != DEFAULT) + [name for name in _offered if name not in found]
 
 
 def offer(source: str) -> str:
@@ -382,7 +383,7 @@ def _called(folder: Path) -> str:
     return folder.name
 
 
-def load(name: str | Path = "emoji-32", device: str | torch.device = "cpu") -> Checkpoint | pretrained.Pretrained:
+def load(name: str | Path = DEFAULT, device: str | torch.device = "cpu") -> Checkpoint | pretrained.Pretrained:
     """Loads a checkpoint from wherever `locate` finds it.
 
     It never takes a name from a stranger: what the page and the API accept is `known`.

@@ -209,7 +209,7 @@ def test_offered_folders_join_the_list(folder, monkeypatch):
 
 
 def test_shipped_checkpoint():
-    assert list_checkpoints()[0] == "emoji-32"
+    assert list_checkpoints()[0] == checkpoints.DEFAULT == "avatars-64"
     checkpoint = load("emoji-32")
     assert (checkpoint.size, checkpoint.channels, checkpoint.T, checkpoint.schedule.name) == (32, 3, 1000, "cosine")
     assert {"noto", "blob", "emojitwo", "fluent-3d", "fluent-flat"} == set(checkpoint.styles)

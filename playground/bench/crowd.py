@@ -195,7 +195,7 @@ def _strange(checkpoint: Checkpoint, runtime: Runtime, visits: Sequence[Visit], 
     """How many of some pictures differ at all from the same run made alone with a runtime."""
     strange = 0
     for seen in visits[:: max(1, len(visits) // most)]:
-        condition, _ = checkpoint.parse(seen.settings["prompt"], seen.settings.get("style", "noto") or None)
+        condition, _ = checkpoint.parse(seen.settings["prompt"], seen.settings.get("style") or None)
         job = job_for(checkpoint, steps=STEPS, seed=seen.settings["seed"], condition=condition, guidance_scale=GUIDANCE)
         *_, (last,) = run_direct(UNetDenoiser(checkpoint, runtime), [job])
         solo = np.asarray(to_pixels(checkpoint.space.decode(last.final[None])))[0]

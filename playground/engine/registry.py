@@ -6,7 +6,7 @@ import atexit
 import threading
 import time
 
-from playground.checkpoints import load, written
+from playground.checkpoints import DEFAULT, load, written
 from playground.engine import zerogpu
 from playground.engine.batching import SMALL_SIDE, Engine
 from playground.engine.jobs import job_for
@@ -19,7 +19,7 @@ _loading = threading.Lock()
 GRACE = 10  # seconds in which who has just been given an engine begins a run
 
 
-def get_engine(name: str = "emoji-32", device: str = "auto") -> Runner:
+def get_engine(name: str = DEFAULT, device: str = "auto") -> Runner:
     """The process's one engine for a checkpoint on a device. Weights that a training has written anew are read anew;
     runs that have begun end with those they began with.
 
@@ -76,7 +76,7 @@ def close_engines() -> None:
         _engines.popitem()[1][0].close()
 
 
-def timing(device: str = "auto", name: str = "emoji-32", steps: int = 40, pictures: int = 1) -> dict:
+def timing(device: str = "auto", name: str = DEFAULT, steps: int = 40, pictures: int = 1) -> dict:
     """`Engine.stats` with the steps per second of so many pictures at once on a device, all of theirs together, as
     somebody would get them now."""
     engine = get_engine(name, device)

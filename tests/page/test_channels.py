@@ -83,4 +83,5 @@ def test_a_followed_run_says_the_same_as_one_that_is_not(url, engine):
     assert [message["seq"] for message in told[:1] + came] == list(range(1 + len(came)))
     frames = [[f for m in run for f in m.get("frames", [])] for run in (plain, came)]
     assert frames[0] == frames[1] and len(frames[0]) == 7
-    assert plain[-1]["end"] == came[-1]["end"]
+    ends = [{**run[-1]["end"], "seconds": None} for run in (plain, came)]  # but for how long it took
+    assert ends[0] == ends[1]

@@ -81,7 +81,7 @@ def client(url):
 def test_everything_has_a_default_and_a_plain_name(client):
     pictures, used = client.predict(api_name="/draw")
     assert [np.asarray(Image.open(path)).max() for path in pictures] == [7, 8]
-    assert used == {"prompt": "cat face", "seed": 7, "schedules": ["linear", "cosine"], "strengths": [0.2, 0.5],
+    assert used == {"prompt": "red hair glasses", "seed": 7, "schedules": ["linear", "cosine"], "strengths": [0.2, 0.5],
                     "factor": 1.0, "size": None}  # fmt: skip
     info = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/draw"]
     names = [parameter["parameter_name"] for parameter in info["parameters"]]

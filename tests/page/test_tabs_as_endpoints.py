@@ -26,6 +26,7 @@ ENDPOINTS = (
     "edit",
     "interpolate",
     "inpaint",
+    "train_digits",
     "draw",
     "interpolate_pictures",
     "score",
@@ -113,7 +114,7 @@ def test_a_page_that_starts_with_a_linear_model_is_linear_everywhere(tiny_checkp
     (folder / "config.json").write_text(json.dumps(config | {"schedule": "linear"}))
     monkeypatch.setattr(checkpoints, "_offered", {})
     built = []
-    monkeypatch.setattr(app, "build", lambda table, build=app.build: built.append(build(table)) or sys.exit())
+    monkeypatch.setattr(app, "build", lambda *given, build=app.build: built.append(build(*given)) or sys.exit())
     monkeypatch.setattr(app, "engine_for", lambda *asked: built.append(asked))
     monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoint", str(folder), "--device", "cpu"])
     with pytest.raises(SystemExit):
