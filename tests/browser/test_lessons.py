@@ -85,7 +85,7 @@ def test_a_wrong_guess_is_answered_and_a_measured_one_judged(page, app_url):
 def test_the_first_lesson_by_keyboard_alone(page, app_url):
     page.goto(app_url)
     opener = page.locator("#lessons .open")
-    expect(opener).to_be_visible(timeout=60_000)
+    expect(opener).to_have_text("Lessons", timeout=60_000)  # the script is there
     opener.focus()
     page.keyboard.press("Enter")
     expect(page.locator(f"{PANEL} li").first).to_be_visible()

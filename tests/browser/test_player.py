@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 
 from playground.images import to_pixels
 from playground.page.controls import errors_shown
@@ -179,7 +180,7 @@ def test_scrubbing_is_exact_and_asks_nothing_of_the_server(lab):
         level(lab).evaluate(
             "(node, k) => { node.value = k; node.dispatchEvent(new Event('input', {bubbles: true})) }", k
         )
-        lab.wait_for_function("k => document.querySelector('#test-player').textContent.includes(`${k} / 50`)", arg=k)
+        expect(lab.locator("#test-player .count")).to_have_text(f"{k} / 50")
         assert (pixels(lab, "x_t") == run[k].x).all()
         assert (pixels(lab, "x0_hat") == run[k].x0_hat).all()
         label = lab.locator("#test-player canvas[data-view=x_t]").get_attribute("aria-label")

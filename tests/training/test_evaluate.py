@@ -357,7 +357,7 @@ def test_the_command_writes_everything(quick_net, tiny_checkpoint, folder, tmp_p
     assert json.loads((own / "evaluation.json").read_text()) == numbers
     assert (own / "sheet.png").read_bytes() == (tmp_path / "s.png").read_bytes()
     with Image.open(own / "sheet.png") as sheet:
-        assert sheet.size == (8 + 8 * 136, 8 + 162)  # one line: it knows no more prompts
+        assert sheet.size == (8 + 7 * 136, 8 + 162)  # “cat face” and the six captions: it knows no more prompts
     assert load(own).card == card
     evaluate.main(call)
     assert (own / "README.md").read_text() == card

@@ -37,7 +37,9 @@ export const weight = (value) => number(value, Math.min(6, Math.max(2, 2 - Math.
  * @param {Record<string, (argument: any) => Promise<any>>} server
  */
 export function makeStep(player, state, server) {
+  /** @type {HTMLElement} */
   const box = player.querySelector(".anatomy");
+  /** @type {HTMLButtonElement} */
   const button = player.querySelector(".open");
   let shown = null; // what the server said last
   let clipped = true;
@@ -169,7 +171,8 @@ export function makeStep(player, state, server) {
     for (const event of ["pointerleave", "blur"]) element.addEventListener(event, () => light(null));
   }
   function light(name) {
-    for (const element of box.querySelectorAll("[data-of]")) element.classList.toggle("lit", element.dataset.of === name);
+    const terms = /** @type {NodeListOf<HTMLElement>} */ (box.querySelectorAll("[data-of]"));
+    for (const element of terms) element.classList.toggle("lit", element.dataset.of === name);
   }
 
   button.textContent = text("This step");

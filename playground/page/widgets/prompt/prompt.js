@@ -145,7 +145,8 @@ export function mount({ element, props, trigger, watch }) {
   /** The kinds of phrases, and those of the kind that is open, each pressed if the prompt says it. */
   function showKinds(prompt, style) {
     const known = props.value.kinds || {};
-    const held = document.activeElement && element.contains(document.activeElement) && document.activeElement.dataset.key;
+    const focused = /** @type {HTMLElement} */ (document.activeElement);
+    const held = focused && element.contains(focused) && focused.dataset.key;
     kinds.replaceChildren(
       ...Object.keys(known).map((kind) => {
         const button = chip(kindTitle(kind), () => ((open = open === kind ? null : kind), show()));
