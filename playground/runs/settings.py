@@ -94,7 +94,7 @@ ROWS = (
             help="What moves the particles: the noise, a sampler, or Langevin dynamics."),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
     Setting("step_size", "float", 0.1, 0.0001, 2.0, 0.0001, tabs=("score",), label="Step size"),
-    Setting("subject", "choice", "points", choices=("points", "digits", "pictures", "history"), tabs=("train",),
+    Setting("subject", "choice", "points", choices=("points", "digits"), tabs=("train",),
             label="What learns"),
     Setting("prediction", "choice", "eps", choices=("eps", "x0", "v"), tabs=("train",), label="The net predicts"),
     Setting("loss", "choice", "mse", choices=("mse", "l1", "huber"), tabs=("train",), label="Loss"),
