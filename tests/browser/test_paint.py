@@ -21,7 +21,7 @@ SEEN = """() => { const host = document.querySelector('#paint *:has(> .paint)'),
 
 @pytest.fixture
 def easel(page, app_url):
-    page.goto(f"{app_url}/?tab=paint&checkpoint=emoji-32&prompt=cat&seed=3&paint_steps=3&guidance_scale=1")
+    page.goto(f"{app_url}/?tab=paint&checkpoint=emoji-32&seed=3&paint_steps=3&guidance_scale=1")
     settled(page)
     return page
 

@@ -38,7 +38,7 @@ export function mount(ui) {
     panel.hidden = !shown;
     document.body.classList.toggle("lab-lesson-open", shown);
     $(".open").setAttribute("aria-expanded", shown);
-    if (shown && !lesson) contents();
+    if (shown && !lesson && !body.firstChild) contents();
     if (shown) $(".title").focus();
     else $(".open").focus();
   }
