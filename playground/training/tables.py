@@ -60,7 +60,7 @@ def _words(results: dict) -> Report | None:
             "together in this style, though chance would have put them there and in another style they are."
         )
         if "real" in never:
-            report.note(f"Real: {never['real_pictures']} pictures with such a pair, which the reader had not seen together.")
+            report.note(f"Real: {never['real_pictures']} such pictures; the reader had not seen the pairs.")
     if swapped:
         report.note(
             f"Colours: {swapped['pictures']} pictures such as “blue hair red clothes” and “red hair blue clothes” from "
