@@ -12,7 +12,7 @@ paragraphs, and lines that begin with one of these words and a colon:
                           condition, as in `until`, or ``right`` and ``wrong`` where it needs no measuring
                ``number`` a number is to be guessed: the fact that answers it, and its unit
                ``draw``   a curve is to be drawn: the fact that holds the true one, and the names of both axes
-    because  what to say once it is done or answered; ``{noise.psnr:.1f}`` puts a number of the learner's own run there
+    because  what to say once it is done or answered; ``{noise.snr_db:.1f}`` puts a number of the own run there
 
 Names with a dot are facts, what the page has measured or done (FACTS); others are settings. Whoever writes a lesson
 needs no code: `read` says, with the file and the line, what is wrong in it.
@@ -28,17 +28,19 @@ from playground.errors import UserError
 from playground.runs.settings import DEFAULTS, check
 
 HEADER = {"order": int, "minutes": int, "title": str, "about": str, "sources": str}
-# What widgets tell while they are used: the name's beginning → what follows it, or "" where it is whole.
+_RUN = ("runs", "nfe", "steps", "pictures", "apart", "first_blur", "change", "nfe_1", "nfe_2", "nfe_3", "nfe_4")
+# What widgets tell while they are used: the name's beginning → what follows it. A step that waited for anything else
+# would wait for ever.
 FACTS = {
     "noise": ("t", "alpha_bar", "snr_db", "walked", "looked", "half"),
     "schedules": ("half", "alpha_bar", "shown", "drawn", "t"),
-    "denoise": ("runs", "nfe", "steps", "step", "first_blur", "change", "error"),
-    "generate": ("runs", "nfe", "steps", "step", "pictures", "apart", "first_blur", "change"),
-    "duel": ("runs", "nfe", "steps", "apart", "nfe_1", "nfe_2"),
-    "paint": ("runs", "apart", "strokes"),
-    "train": ("seen", "loss", "first_loss", "runs", "step"),
-    "score": ("t", "near", "motion", "runs"),
-    "objective": ("runs", "bits", "half", "first"),
+    "denoise": _RUN,
+    "generate": _RUN,
+    "duel": _RUN,
+    "paint": _RUN,
+    "train": ("seen", "loss"),
+    "score": ("t", "near"),
+    "objective": ("runs", "bits", "half"),
 }
 FACT = re.compile(r"[a-z]+\.[a-z_0-9]+(\.[a-z_0-9]+)?")
 CHECK = re.compile(r"([a-z_0-9.A-Z]+)\s*(>=|<=|==|!=|>|<)\s*(\S+)")

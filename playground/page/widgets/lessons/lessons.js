@@ -109,7 +109,7 @@ export function mount(ui) {
     make("h3", now.heading, body);
     for (const paragraph of now.text) make("p", paragraph, body);
     // Counts begin anew with each step, so that what was done before does not count.
-    const counted = /\.(runs|walked|looked|drawn|strokes)$/;
+    const counted = /\.(runs|walked|looked|drawn)$/;
     const guessed = now.number?.[0].replace(/[^.]*$/, ""); // what is to be measured in a run anew
     for (const name of [...facts.keys()])
       if (counted.test(name) || (guessed && guessed !== "schedules.half." && name.startsWith(guessed))) facts.delete(name);
