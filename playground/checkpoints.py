@@ -27,6 +27,7 @@ from playground.errors import UserError
 from playground.models import diffusers as pretrained
 from playground.models.autoencoder import Autoencoder, Pixels
 from playground.models.conditioning import Condition, Conditioner, TextTransformer, Vocabulary
+from playground.models.initial import InitialWeights
 from playground.models.unet import UNet
 from playground.schedules import SCHEDULES, NoiseSchedule
 
@@ -413,7 +414,8 @@ def _load_own(folder: Path, name: str) -> Checkpoint:
         config = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
         config["unet"]
         # The mixin's from_pretrained does the same, and prints a line about it.
-        checkpoint = Checkpoint(**{k: v for k, v in config.items() if k in signature(Checkpoint).parameters})
+        with InitialWeights():
+            checkpoint = Checkpoint(**{k: v for k, v in config.items() if k in signature(Checkpoint).parameters})
         load_model(checkpoint, folder / _FILES[1], strict=True)
         return checkpoint
     except (SafetensorError, EOFError) as error:

@@ -18,6 +18,7 @@ import torch
 from playground.checkpoints import Checkpoint, load, locate, writable
 from playground.errors import UserError
 from playground.models.devices import choose_device, threads
+from playground.models.initial import InitialWeights
 from playground.training.data import in_latents, read_pictures, with_lines
 from playground.training.distilling import Distillation, Distiller, distil, recipe_of
 from playground.training.trainer import Trainer
@@ -76,7 +77,8 @@ def main(argv: list[str] | None = None) -> None:
         plan = Distillation(args.steps, args.teacher_steps, args.guidance, args.pool, updates=args.updates)
         distiller = Distiller(trainer, teacher, plan, torch.compile(teacher.model) if args.compile else None)
         distil(distiller, args.images, args.minutes)
-        student = Checkpoint(**config | {"guidance": args.guidance, "steps": args.steps})
+        with InitialWeights():
+            student = Checkpoint(**config | {"guidance": args.guidance, "steps": args.steps})
         student.load_state_dict(trainer.mean.state_dict())
         about = {"teacher": teacher.name, "steps": args.steps, "guidance": args.guidance, "name": args.out.name}
         about |= {"before": args.teacher_steps * (2 if teacher.conditional and args.guidance not in (0, 1) else 1)}

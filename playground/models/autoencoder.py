@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from playground.errors import UserError
+from playground.models.initial import InitialWeights
 from playground.models.unet import Downsample, Upsample
 
 WITHIN = 0.9  # the thumbnail is scaled to ±0.9, so that tanh has room for the encoder's correction
@@ -127,6 +128,7 @@ def load_autoencoder(folder: Path) -> Autoencoder:
     try:
         if not (folder / "model.safetensors").is_file():
             raise FileNotFoundError
-        return Autoencoder.from_pretrained(folder, strict=True).eval()
+        with InitialWeights():
+            return Autoencoder.from_pretrained(folder, strict=True).eval()
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise UserError("{folder} holds no autoencoder; make one with playground.autoencode.", folder=folder) from error

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from playground.models.autoencoder import Autoencoder
+from playground.models.initial import InitialWeights
 from playground.training.data import PictureSet
 
 LOOK = 25  # steps after which the loss is looked at
@@ -18,8 +19,9 @@ LOOK = 25  # steps after which the loss is looked at
 
 def fit(pictures: PictureSet, args: argparse.Namespace, device: torch.device) -> Autoencoder:
     """An autoencoder trained on these for so many images or minutes. Every draw is a function of the seed."""
-    torch.manual_seed(args.seed)
-    net = Autoencoder(args.dims, args.blocks).to(device, memory_format=torch.channels_last)
+    with InitialWeights(args.seed):
+        net = Autoencoder(args.dims, args.blocks)
+    net = net.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.99), fused=True)
     draw, began, seen = torch.Generator(device).manual_seed(args.seed), time.monotonic(), 0
     pixels, weights = pictures.pixels.to(device), pictures.weights.to(device)

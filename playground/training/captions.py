@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,23 @@ def joined(phrases: Sequence[str]) -> str:
         *before, last = phrase.split()
         groups.setdefault(last, []).extend(before)
     return " ".join(" ".join([*before, last]) for last, before in groups.items())
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the net is told of the pictures of a batch, as `Checkpoint.embed` takes it: word numbers (B, W), style
+    numbers (B,) and lines (B, 1, S, S) uint8 or None."""
+
+    words: Tensor
+    styles: Tensor
+    lines: Tensor | None = None
+
+    def __getitem__(self, own: slice) -> Told:
+        return Told(self.words[own], self.styles[own], None if self.lines is None else self.lines[own])
+
+    def with_more(self, more: Told) -> Told:
+        lines = None if self.lines is None else torch.cat([self.lines, more.lines])
+        return Told(torch.cat([self.words, more.words]), torch.cat([self.styles, more.styles]), lines)
 
 
 class Captions:

@@ -18,8 +18,8 @@ tags: [ddpm, diffusion, unconditional-image-generation, text-to-image]
 ---
 # {name}
 
-A DDPM U-Net of the diffusion playground: {size} × {size} RGB pictures, {prediction}-prediction, {schedule} schedule,
-T = {T}.{latent}
+A DDPM U-Net of the diffusion playground: {size} × {size} {colours} pictures, {prediction}-prediction,
+{schedule} schedule, T = {T}.{latent}
 {asked}
 
 | | |
@@ -64,6 +64,7 @@ def write_card(trainer, name: str, data: str, loss: float, errors: dict[float, f
         name=name,
         asked=asked,
         size=net.picture_size,
+        colours="grey" if net.space.channels == 1 else "RGB",
         latent=LATENT.format(side=net.size, factor=net.space.factor) if net.space.factor > 1 else "",
         values="latents" if net.space.factor > 1 else "pixels",
         prediction=recipe.prediction,

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from playground.errors import UserError
 from playground.schedules import spaced
+from playground.training.captions import Told
 from playground.training.recipe import Recipe
-from playground.training.trainer import Told, Trainer
+from playground.training.trainer import Trainer
 
 Net = Callable[..., Tensor]
 
@@ -184,7 +185,8 @@ def recipe_of(config: dict, **more: object) -> Recipe:
         raise UserError("This model has been distilled already: take its teacher.")
     names = {field.name for field in fields(Recipe)} - {"lines"}
     shape = {key: tuple(value) if isinstance(value, list) else value for key, value in unet.items() if key in names}
-    shape |= {key: config[key] for key in ("size", "schedule", "T", "prediction")} | split
+    shape |= {key: config[key] for key in ("size", "schedule", "T", "prediction", "condition_dim") if key in config}
+    shape |= split
     text = "mean" if config.get("text") is None else "transformer"
     return Recipe(**shape, text=text, lines=1 / 3 if unet.get("lines") else 0.0, drop_words=0.0, **more)
 

@@ -8,12 +8,13 @@ from functools import cache
 import torch
 
 from playground.samplers import ddim
-from playground.training.classroom import Plan, Shown
 from playground.training.data import PictureSet
 from playground.training.digits import DIGITS, SIZE, digits
+from playground.training.looks import Shown
 from playground.training.recipe import Recipe
 from playground.training.slips import Slipped, ddpm_without_denominator
 from playground.training.trainer import Trainer
+from playground.training.watched import Plan
 
 DRAWN = 6000  # pictures that a net learns from, again and again
 MINUTES = 10
@@ -34,8 +35,9 @@ def digits_recipe(
     """The recipe of a net that draws recognisable digits after 30,000 pictures: half a minute of one core."""
     return Recipe(
         size=SIZE, schedule=schedule, T=T, prediction=prediction, loss=loss, dims=(32, 64), attention=(0, 1),
-        self_condition=self_condition, sketch=0, sketch_batch=0, optimiser="adamw", batch=64, lr=1.5e-3, warmup=50,
-        cooldown=0.5, ema=0.99, drop_words=0.0, drop_prompt=drop, drop_all=0.0, held_out=0, seed=seed,
+        emb_dim=64, condition_dim=128, self_condition=self_condition, sketch=0, sketch_batch=0, optimiser="adamw",
+        batch=64, lr=1.5e-3, warmup=50, cooldown=0.5, ema=0.99, drop_words=0.0, drop_prompt=drop, drop_all=0.0,
+        held_out=0, seed=seed,
     )  # fmt: skip
 
 

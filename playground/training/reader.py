@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from playground.models.devices import bf16
+from playground.models.initial import InitialWeights
 from playground.training.data import PictureSet
 from playground.training.muon import Muon
 
@@ -113,13 +114,13 @@ def train_reader(pictures: PictureSet, passes: int = PASSES, seed: int = 0) -> R
 
     Binary cross-entropy for each word (what is `unsure` of a picture does not count), Muon for the matrices.
     """
-    torch.manual_seed(seed)
     counts: dict[str, int] = {}
     for words in pictures.words:
         for word in words:
             counts[word] = counts.get(word, 0) + 1
     words = sorted(word for word, count in counts.items() if count >= FEWEST)
-    reader = Reader(words, sorted(set(pictures.styles) - {""})).train()
+    with InitialWeights(seed):
+        reader = Reader(words, sorted(set(pictures.styles) - {""})).train()
     true, known = labels(pictures, reader)
     with_word = (true * known).sum(dim=0)
     rarity = ((known.sum(dim=0) - with_word) / with_word.clamp(min=1)).sqrt().clamp(1, EMPHASIS)

@@ -17,6 +17,8 @@ class Recipe:
     dims: tuple[int, ...] = (64, 128, 192)
     attention: tuple[int, ...] = (0, 1, 1)  # 16² positions attending to each other cost more than they give
     blocks: int = 1
+    emb_dim: int = 256  # of time and condition together; paid for in every block
+    condition_dim: int = 192
     patch: int = 2  # 4 × fewer positions: the largest single gain on a CPU
     self_condition: bool = False
     sketch: int = 1024  # width of the MLP that says what a prompt looks like before there is anything to see

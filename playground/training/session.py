@@ -20,6 +20,7 @@ from playground.errors import UserError
 from playground.images import to_png
 from playground.training.cards import write_card
 from playground.training.history import History
+from playground.training.looks import sample_sheet
 from playground.training.trainer import Trainer
 
 LOOK = 25  # steps after which the loss is looked at on a GPU
@@ -80,7 +81,7 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
         line |= {"loss": round(trainer.loss, 5), "error": {f"{k:g}": round(v, 5) for k, v in errors.items()}}
         with open(runs / "log.jsonl", "a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
-        (runs / f"samples-{trainer.step:07d}.png").write_bytes(to_png(trainer.sample_grid()))
+        (runs / f"samples-{trainer.step:07d}.png").write_bytes(to_png(sample_sheet(trainer)))
         trainer.mean.save(out, write_card(trainer, out.name, data, trainer.loss, errors, final))
         history.write(out, trainer)
         bar.write(json.dumps(line))

@@ -12,7 +12,7 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -28,34 +28,17 @@ from playground.errors import UserError
 from playground.images.lines import by_hand
 from playground.models.autoencoder import Autoencoder
 from playground.models.conditioning import Vocabulary
-from playground.models.denoiser import UNetDenoiser, clipped, guided
+from playground.models.denoiser import UNetDenoiser
 from playground.models.devices import bf16, cores, threads
+from playground.models.initial import InitialWeights
 from playground.models.unet import Sketch
 from playground.predictions import Prediction
-from playground.samplers import ddim, run
-from playground.schedules import spaced
-from playground.training.captions import Captions, closed_up
+from playground.training.captions import Captions, Told, closed_up
 from playground.training.data import PictureSet, held_out
 from playground.training.optimisers import optimisers
 from playground.training.quality import denoising_error
 from playground.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the net is told of the pictures of a batch, as `Checkpoint.embed` takes it: word numbers (B, W), style
-    numbers (B,) and lines (B, 1, S, S) uint8 or None."""
-
-    words: Tensor
-    styles: Tensor
-    lines: Tensor | None = None
-
-    def __getitem__(self, own: slice) -> Told:
-        return Told(self.words[own], self.styles[own], None if self.lines is None else self.lines[own])
-
-    def with_more(self, more: Told) -> Told:
-        lines = None if self.lines is None else torch.cat([self.lines, more.lines])
-        return Told(torch.cat([self.words, more.words]), torch.cat([self.styles, more.styles]), lines)
+from playground.training.starting import begin_with
 
 
 class Trainer:
@@ -74,25 +57,28 @@ class Trainer:
         trained any more, and is part of the checkpoint that is written."""
         self.recipe, self.device = recipe, device
         self.training, self.held_out = held_out(pictures, recipe.held_out, seed=recipe.seed)
-        torch.manual_seed(recipe.seed)
         words = Vocabulary.of([*pictures.texts, *chain.from_iterable(pictures.words)]).words
         styles = sorted(set(pictures.styles) - {""})
         unet = {"dims": list(recipe.dims), "attention": [bool(a) for a in recipe.attention]}
-        unet |= {key: getattr(recipe, key) for key in ("blocks", "patch", "self_condition", "sketch")}
+        unet |= {key: getattr(recipe, key) for key in ("blocks", "patch", "emb_dim", "self_condition", "sketch")}
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
         settings |= dict(channels=pictures.pixels.shape[1], words=list(words), styles=styles, unet=unet)
+        settings["condition_dim"] = recipe.condition_dim
         if recipe.text == "transformer":
             settings["text"] = {"length": 23, "depth": 2, "heads": 6}
             unet["cross"] = [bool(c) for c in recipe.cross]
         if pictures.lines is not None:
             unet["lines"] = pictures.lines.shape[-1] // (recipe.size // recipe.patch)
         settings |= {"split": {"held_out": recipe.held_out, "seed": recipe.seed}}
-        self.net = Checkpoint(**settings).to(device, memory_format=torch.channels_last).train()
+        with InitialWeights(recipe.seed):
+            net = Checkpoint(**settings)
+        self.net = net.to(device, memory_format=torch.channels_last).train()
         if start is not None:
-            self.begin_with(start)
+            begin_with(self.net, start)
         if autoencoder is not None:
             settings["autoencoder"] = autoencoder.arguments
-        self.mean = Checkpoint(**settings).to(device).eval()
+        with InitialWeights():
+            self.mean = Checkpoint(**settings).to(device).eval()
         fixed = {} if autoencoder is None else autoencoder.state_dict()
         self.mean.load_state_dict(self.net.state_dict() | {f"space.{key}": value for key, value in fixed.items()})
         self.means = [weight for name, weight in self.mean.named_parameters() if not name.startswith("space.")]
@@ -123,21 +109,6 @@ class Trainer:
         known, _ = self.net.vocabulary.parse(text)
         known = known if self.net.reads_order else dict.fromkeys(known)
         return [self.net.vocabulary.index[word] for word in known]
-
-    def begin_with(self, start: Checkpoint) -> None:
-        """Takes over its weights. A net from before there were sketches gets one, a narrower sketch gets more units;
-        neither changes anything at first."""
-        weights = {key: weight for key, weight in start.state_dict().items() if not key.startswith("space.")}
-        own = self.net.state_dict()
-        try:
-            for key in weights.keys() & own.keys():
-                if key.startswith("model.sketch."):
-                    weights[key] = widened(weights[key], own[key])
-            missing, unknown = self.net.load_state_dict(weights, strict=False)
-            if unknown or any(not key.startswith(("model.sketch.", "model.stem_sketch.")) for key in missing):
-                raise RuntimeError("weights of another net")
-        except RuntimeError as error:
-            raise UserError("“{name}” is another net, or knows other words.", name=start.name) from error
 
     @property
     def loss(self) -> float:
@@ -320,7 +291,8 @@ class Trainer:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
         except Exception as error:
             raise UserError("{path} is not a training state; move it away to begin anew.", path=path) from error
-        if about["recipe"] != json.loads(json.dumps(asdict(self.recipe))):
+        # What Recipe had no word for when the state was written was as its default says.
+        if json.loads(json.dumps(asdict(Recipe()) | about["recipe"])) != json.loads(json.dumps(asdict(self.recipe))):
             raise UserError("{path} is of a run with other settings; give those, or another --out.", path=path)
         if about.get("data", self.fingerprint) != self.fingerprint:
             raise UserError(
@@ -346,28 +318,3 @@ class Trainer:
         conditions = [self.mean.parse(text, style or None)[0] for text, style in asked]
         denoise = UNetDenoiser(self.mean)
         return denoising_error(denoise, self.held_out.x0()[:most], conditions) if asked else {}
-
-    def sample_grid(self, rows: int = 8, steps: int = 20, scale: float = 2.0) -> Tensor:
-        """(1, 3, rows·S, columns·S): held-out captions down, styles across, one noise for all."""
-        texts = list(dict.fromkeys(self.held_out.texts))[:rows] or [""]
-        styles = self.mean.styles or [None] * rows
-        conditions = [self.mean.parse(text, style)[0] for text in texts for style in styles]
-        shape = (1, self.mean.channels, self.mean.size, self.mean.size)
-        noise = torch.randn(shape, generator=torch.Generator().manual_seed(7))
-        x = noise.double().repeat(len(conditions), 1, 1, 1)
-        denoise = clipped(guided(UNetDenoiser(self.mean), scale))
-        levels = spaced(self.mean.schedule, steps)
-        x = run(ddim(x, levels, torch.randn), lambda x, level: denoise(x, level, conditions))
-        x = self.mean.space.decode(x)
-        across = len(styles)
-        lines = [torch.cat(list(x[i : i + across]), dim=2) for i in range(0, len(x), across)]
-        return torch.cat(lines, dim=1)[None]
-
-
-def widened(narrow: Tensor, fresh: Tensor) -> Tensor:
-    """A layer's weight with more units, which what follows does not listen to yet: Net2Net, Chen et al. 2015
-    (arXiv:1511.05641). fresh: as initialised, no smaller in any dimension."""
-    wide = fresh.clone()
-    wide[: len(narrow)] = 0
-    wide[tuple(slice(size) for size in narrow.shape)] = narrow
-    return wide

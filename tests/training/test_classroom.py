@@ -13,8 +13,9 @@ from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.samplers import ddim, run
 from playground.schedules import spaced
 from playground.training import classroom
-from playground.training.classroom import Classroom, merged
+from playground.training.classroom import Classroom
 from playground.training.plans import digits_plan, digits_recipe
+from playground.training.watched import merged
 from tests.digit_reader import read
 
 RECIPE = digits_recipe("v", "mse", "cosine", 1000, False, 0.1, 0)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -64,6 +65,33 @@ def test_it_learns(data, settings):
     after = run.errors()
     for level in (-6.0, -4.0, -2.0):  # on pictures held out, with the running mean of the weights
         assert after[level] < 0.6 * before[level]
+
+
+def test_a_start_is_its_seeds_alone_whoever_draws_at_that_moment(data, tmp_path):
+    """Neither it nor a checkpoint that is loaded draws from torch's own generator, which all threads share."""
+    busy = True
+
+    def draw():
+        while busy:
+            torch.rand(7)
+
+    first = trainer(data, text="transformer", cross=(1,), condition_dim=24)
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        again = trainer(data, text="transformer", cross=(1,), condition_dim=24)
+    finally:
+        busy = False
+        thread.join()
+    one, two = first.net.state_dict(), again.net.state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    first.net.save(tmp_path / "net", "")
+    before = torch.get_rng_state()
+    other = trainer(data, text="transformer", cross=(1,), condition_dim=24, seed=1)
+    load(tmp_path / "net")
+    assert torch.equal(torch.get_rng_state(), before)
+    name = "model.stem.weight"
+    assert not torch.equal(other.net.state_dict()[name], one[name])
 
 
 @pytest.mark.parametrize("kind", ["eps", "x0", "v"])

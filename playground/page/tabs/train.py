@@ -27,8 +27,9 @@ from playground.runs.forward import schedule_of
 from playground.runs.settings import check
 from playground.runs.wire import points_value
 from playground.theory.clouds import cloud
-from playground.training.classroom import Classroom, Plan, Training, merged
+from playground.training.classroom import Classroom
 from playground.training.plans import digits_plan, digits_recipe
+from playground.training.watched import Plan, Training, merged
 
 TITLE = _("Train")
 TAB = "train"

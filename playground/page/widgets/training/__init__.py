@@ -10,6 +10,6 @@ from playground.page.widgets import widget
 
 
 def training(example: Callable, elem_id: str | None = None) -> gr.HTML:
-    """The widget. Its values are the messages of a training (`classroom.Training.follow`), each with {"run"}, the first
+    """The widget. Its values are the messages of a training (`watched.Training.follow`), each with {"run"}, the first
     with {"channel"}; `example(run)` gives one picture's way through Algorithm 1. Its event `done` says {"model"}."""
     return widget("training", None, elem_id, events=("done",), server_functions=[example])
