@@ -42,6 +42,7 @@ class Job:
     clip: bool = True
     steps_hint: int | None = None  # questions the sampler will ask, for progress; None where it can't be said
     recipe: tuple | None = None  # (name of the sampler, x, levels, noise, knobs, hole)
+    believed: Tensor | None = None  # (1, C, H, W), what a self-conditioned net has said before the first question
 
     def __getstate__(self) -> dict:
         if self.recipe is None:

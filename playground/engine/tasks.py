@@ -124,7 +124,7 @@ def begin(jobs: Sequence[Job], who: object, request: Request) -> tuple[list[Task
     tasks, steps = [], []
     for number, job in enumerate(jobs):
         try:
-            tasks.append(Task(who, request, number, job, *next(job.sampler)))
+            tasks.append(Task(who, request, number, job, *next(job.sampler), x0=job.believed))
         except StopIteration as end:
             done, clean = end.value[0], Level(0.0, 1.0)
             steps.append(Step(number, 0, 0, clean, done, Prediction(done, torch.zeros_like(done), clean), done))

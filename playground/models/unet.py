@@ -31,6 +31,13 @@ def time_embedding(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+def attention_weights(q: Tensor, k: Tensor, seen: Tensor | None = None) -> Tensor:
+    """How much each place looks at each of the others, softmax(q·kᵀ/√d): Vaswani et al. 2017, equation 1. q: (B, heads,
+    N, d); k: (B, heads, M, d); seen: (B, 1, 1, M) of bool, what there is to look at → (B, heads, N, M)."""
+    scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+    return (scores if seen is None else scores.masked_fill(~seen, -math.inf)).softmax(dim=-1)
+
+
 class ResnetBlock(nn.Module):
     """Two 3 × 3 convolutions; the embedding scales and shifts between them; the input is added at the end."""
 
@@ -67,14 +74,14 @@ class Attention(nn.Module):
         nn.init.zeros_(self.to_out.weight)
         nn.init.zeros_(self.to_out.bias)
 
+    def heads(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> q, k and v, each (B, heads, H·W, head_dim)
+        return rearrange(self.to_qkv(self.norm(x)), "b (three h d) y x -> three b h (y x) d", three=3, d=self.head_dim)
+
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        q, k, v = rearrange(
-            self.to_qkv(self.norm(x)), "b (three h d) y x -> three b h (y x) d", three=3, d=self.head_dim
-        )  # each (B, heads, H·W, head_dim)
+        q, k, v = self.heads(x)
         if self.training and x.device.type == "cpu":
             # The fused kernel's backward is slow on a CPU; written out, the same attention trains a third faster.
-            weights = (q @ k.transpose(-1, -2) * self.head_dim**-0.5).softmax(dim=-1)  # (B, heads, H·W, H·W)
-            out = weights @ v
+            out = attention_weights(q, k) @ v
         else:
             out = F.scaled_dot_product_attention(q, k, v)
         out = rearrange(out, "b h (y x) d -> b (h d) y x", y=x.shape[2])
@@ -96,17 +103,21 @@ class CrossAttention(nn.Module):
         nn.init.zeros_(self.to_out.weight)
         nn.init.zeros_(self.to_out.bias)
 
+    def heads(self, x: Tensor, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """q (B, heads, H·W, head_dim) of the positions, k and v (B, heads, L, head_dim) of the words."""
+        q = rearrange(self.to_q(self.norm(x)), "b (h d) y x -> b h (y x) d", d=self.head_dim)
+        k, v = rearrange(self.to_kv(words), "b l (two h d) -> two b h l d", two=2, d=self.head_dim)
+        return q, k, v
+
     def forward(self, x: Tensor, words: Tensor, present: Tensor, maps: list[Tensor] | None = None) -> Tensor:
         """x: (B, C, H, W); words: (B, L, words_dim); present: (B, L), 1 for a word and 0 for what only fills the row.
 
         maps: a list that gets the weights, (B, L, H, W), the mean of the heads: which word each position looks at.
         """
-        q = rearrange(self.to_q(self.norm(x)), "b (h d) y x -> b h (y x) d", d=self.head_dim)  # (B, heads, H·W, d)
-        k, v = rearrange(self.to_kv(words), "b l (two h d) -> two b h l d", two=2, d=self.head_dim)  # (B, heads, L, d)
+        q, k, v = self.heads(x, words)
         seen = (present > 0.5)[:, None, None]  # (B, 1, 1, L)
         if maps is not None or (self.training and x.device.type == "cpu"):
-            scores = (q @ k.transpose(-1, -2) * self.head_dim**-0.5).masked_fill(~seen, -math.inf)
-            weights = scores.softmax(dim=-1)  # (B, heads, H·W, L)
+            weights = attention_weights(q, k, seen)  # (B, heads, H·W, L)
             out = weights @ v
             if maps is not None:
                 maps.append(rearrange(weights.mean(dim=1), "b (y x) l -> b l y x", y=x.shape[2]))

@@ -97,23 +97,10 @@ def opened(engine: Runner, job: Job, index: int, clipped: bool = True, who: obje
     """
     if job.recipe is None or job.recipe[-1] is not None:
         raise UserError("A run that fills a hole is not taken apart: what is known is put back between the steps.")
-    if not 0 <= index < min(job.steps_hint or 0, MOST):
-        raise UserError("This run has no step {step} that can be opened.", step=index)
-    name, x, levels, noise, knobs, _hole = copy.deepcopy(job.recipe)
-    draws: list[Tensor] = []
-
-    def recorded(shape: Sequence[int]) -> Tensor:
-        draws.append(noise(shape))
-        return draws[-1]
-
-    sampling = started(name, x, levels, recorded, knobs)
-    asked: list[tuple[Tensor, Level]] = []
-    beliefs: list[Prediction] = []
-    again = replace(job, sampler=_until(sampling, index, asked, beliefs), recipe=None, steps_hint=index)
-    for _step in engine.run([again], who=who):
-        pass
+    name, _x, levels, _noise, knobs, _hole = job.recipe
+    sampling, asked, beliefs, draws = reached(engine, job, index, who)
     x, here = asked[index]
-    without, told = _both(engine, x, here, job.condition, who)
+    without, told = _both(engine, x, here, job.condition, beliefs, who)
     w = job.guidance_scale
     raw = told if w == 1 or job.condition == NOTHING else without if w == 0 else guide(without, told, w)
     belief = clip(raw) if clipped else raw
@@ -127,6 +114,27 @@ def opened(engine: Runner, job: Job, index: int, clipped: bool = True, who: obje
     parts = tuple(_parts(anatomy, x, beliefs, draws[drawn:]))
     rows = 2 if w not in (0, 1) and job.condition != NOTHING else 1
     return Opened(here, there, w, rows, x[0], without.eps[0], told.eps[0], _one(raw), _one(belief), parts, after[0])
+
+
+def reached(engine: Runner, job: Job, index: int, who: object = None) -> tuple[Generator, list, list, list]:
+    """A job run once more as far as its question `index`, which is not asked: its sampler, what that has asked so far
+    with this one, what it was told before, and what it has drawn. Raises UserError where it has no such question."""
+    if job.recipe is None or not 0 <= index < min(job.steps_hint or 0, MOST):
+        raise UserError("This run has no step {step} that can be opened.", step=index)
+    name, x, levels, noise, knobs, hole = copy.deepcopy(job.recipe)
+    draws: list[Tensor] = []
+
+    def recorded(shape: Sequence[int]) -> Tensor:
+        draws.append(noise(shape))
+        return draws[-1]
+
+    sampling = started(name, x, levels, recorded, knobs, hole)
+    asked: list[tuple[Tensor, Level]] = []
+    beliefs: list[Prediction] = []
+    again = replace(job, sampler=_until(sampling, index, asked, beliefs), recipe=None, steps_hint=index)
+    for _step in engine.run([again], who=who):
+        pass
+    return sampling, asked, beliefs, draws
 
 
 def _until(sampling: Generator, index: int, asked: list, beliefs: list) -> Generator:
@@ -143,9 +151,14 @@ def _glance(x: Tensor, level: Level) -> Generator:
     return (yield x, level).x0
 
 
-def _both(engine: Runner, x: Tensor, level: Level, condition: Condition, who: object) -> tuple[Prediction, Prediction]:
-    """What the net says without a condition and with it, unclipped."""
-    jobs = [Job(_glance(x, level), told, 1.0, clip=False, steps_hint=1) for told in (NOTHING, condition)]
+def _both(
+    engine: Runner, x: Tensor, level: Level, condition: Condition, before: Sequence[Prediction], who: object
+) -> tuple[Prediction, Prediction]:
+    """What the net says without a condition and with it, unclipped, after what it was heard to say before."""
+    last = before[-1].x0 if before else None
+    jobs = [
+        Job(_glance(x, level), told, 1.0, clip=False, steps_hint=1, believed=last) for told in (NOTHING, condition)
+    ]
     found = {step.job: step.prediction for step in engine.run(jobs, who=who)}
     rows = [Prediction(found[k].x0[None].double(), found[k].eps[None].double(), level) for k in (0, 1)]
     return rows[0], rows[1]
@@ -166,13 +179,18 @@ def _parts(anatomy: Anatomy, x: Tensor, beliefs: Sequence[Prediction], draws: Se
         yield Part(term.of, term.ago, term.weight, value[0])
 
 
-def laid_open(run: str, lane: int, index: int, clipped: bool = True, who: object = None) -> dict:
-    """A step as the page shows it, plain JSON with pictures in base64. Raises UserError."""
+def kept_job(run: str, lane: int) -> tuple[Runner, Job]:
+    """A lane of a run that is kept. Raises UserError where it is not."""
     with _keeping:
         engine, jobs = _begun.get(run, (None, []))
     if engine is None or not 0 <= lane < len(jobs):
         raise UserError("This run is not kept any more. Make it again, and open its steps then.")
-    job = jobs[lane]
+    return engine, jobs[lane]
+
+
+def laid_open(run: str, lane: int, index: int, clipped: bool = True, who: object = None) -> dict:
+    """A step as the page shows it, plain JSON with pictures in base64. Raises UserError."""
+    engine, job = kept_job(run, lane)
     found = opened(engine, job, index, clipped, who)
     space = engine.space
     views = {

@@ -1,6 +1,9 @@
-"""A step laid open in a browser: its parts add up, each term lights its picture, clipping can be switched off."""
+"""A step laid open in a browser: its parts add up, each term lights its picture, clipping can be switched off; and from
+there into the net."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -45,9 +48,35 @@ def test_the_step_under_the_cursor_is_taken_apart(opened):
     expect(box.locator(".head")).to_contain_text("Question 3 of 5")
 
 
+def test_inside_the_net_a_block_shows_its_maps_and_where_it_looks(opened):
+    opened.get_by_role("button", name="Inside the net").click()
+    box = opened.locator(f"{PLAYER} .inside")
+    expect(box).to_have_attribute("data-state", "open")
+    expect(box.locator(".block")).to_have_count(36)
+    expect(box.locator(".block[aria-pressed=true]")).to_have_attribute("data-name", "down.0.0.0.2")
+    expect(box.locator(".look")).to_have_count(1)  # no prompt: no word in particular
+    box.locator(".block[aria-pressed=true]").focus()
+    for key in ("ArrowRight", "ArrowDown", "Enter"):  # along the arrow, on to the attention, in
+        opened.keyboard.press(key)
+    expect(box).to_have_attribute("data-block", "up.1.0.1.1")
+    expect(opened.locator(f"{PLAYER} .anatomy")).to_have_attribute("data-step", "4")  # the step stayed
+    box.locator(".from").focus()
+    before = box.locator(".from").get_attribute("data-place")
+    opened.keyboard.press("ArrowRight")
+    expect(box.locator(".from")).not_to_have_attribute("data-place", before)
+    expect(box.locator(".from")).to_have_attribute("aria-label", re.compile("it looks most at row"))
+    expect(box.locator(".maps")).to_have_attribute("aria-label", re.compile("^128 feature maps of 16 × 16"))
+    expect(box.locator(".code")).to_contain_text("scaled_dot_product_attention")
+    opened.locator(f"{PLAYER} .transport .back").click()  # another step, the same block
+    expect(box).to_have_attribute("data-step", "3")
+    expect(box).to_have_attribute("data-block", "up.1.0.1.1")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_barrier_and_no_sideways_scroll(opened, app_url, theme):
     opened.set_viewport_size({"width": 390, "height": 844})
+    opened.get_by_role("button", name="Inside the net").click()
+    expect(opened.locator(".inside")).to_have_attribute("data-state", "open")
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
     if theme == "dark":
         opened.evaluate("document.body.classList.add('dark')")

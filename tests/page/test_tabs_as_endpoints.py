@@ -21,6 +21,7 @@ ENDPOINTS = (
     "noise",
     "schedule_curves",
     "denoise",
+    "inside",
     "generate",
     "compare_samplers",
     "edit",

@@ -25,6 +25,7 @@ from playground.page.translations import _, say
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs.experiments import prepared
+from playground.runs.inside import look_at
 
 TITLE = _("Denoise")
 ID = "denoise-player"
@@ -89,6 +90,7 @@ def build(page) -> None:
     first_look(view, prepared, inputs, corner)
     settings = ("image", "strength", "seed", "prompt", "style", "sampler", "steps", "spacing", "schedule", *SAMPLING)
     endpoint(denoise, "denoise", settings=settings, defaults={"prompt": "", "style": ""})
+    endpoint(inside, "inside", settings=("prompt", "style", "seed", *SAMPLING))
 
 
 def compare_devices(checkpoint: str) -> str:
@@ -120,3 +122,15 @@ def denoise(values: dict, image: Image.Image | None = None):
     strip = film([frame.x for frame in lane.frames])
     used = lane.settings | run.report() | {"numbers": numbers}
     return [(lane.file, lane.png()), (lane.file.replace(".png", "_film.png"), strip)], used
+
+
+def inside(values: dict, step: int = 0, block: str = "", told: bool = True, place: list = ()):
+    """Looks inside the U-Net at question `step` (from 0) of the run that /generate makes of the first seed.
+
+    Without `block` the settings used with `blocks`: of each its name, its kind, where it stands and the shape of what
+    it says. With the name of one its feature maps on one PNG, red above zero and blue below, each in units of its own
+    largest number, and its `code`; of an attention to words also a picture for each word, bright where it is looked at;
+    of one to places, with `place` [row, column], a picture of where the net looks from there. `told`: asked with the
+    prompt and style, or without them.
+    """
+    return look_at(values, step, block, told, place)

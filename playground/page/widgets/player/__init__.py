@@ -11,6 +11,7 @@ import gradio as gr
 from playground.errors import UserError
 from playground.page.controls import answered
 from playground.page.widgets import widget
+from playground.runs.inside import inside as look_inside
 from playground.runs.opened import laid_open
 
 
@@ -24,6 +25,18 @@ def step(asked) -> dict:
     return laid_open(run, lane, index, asked.get("clipped") is not False, who=run)
 
 
+@answered
+def inside(asked) -> dict:
+    """What the player asks of the net at a step: {run, lane, step, block, head, told} → `inside.inside`."""
+    asked = asked if isinstance(asked, dict) else {}
+    run, lane, index, block, head = (asked.get(name) for name in ("run", "lane", "step", "block", "head"))
+    if not isinstance(run, str) or type(lane) is not int or type(index) is not int:
+        raise UserError("This run is not kept any more. Make it again, and open its steps then.")
+    block, head = block if isinstance(block, str) else "", head if type(head) is int else None
+    return look_inside(run, lane, index, block, head, asked.get("told") is not False, who=run)
+
+
 def player(elem_id: str, **options) -> gr.HTML:
     """The widget; as an event's output use ``show_progress="hidden"``. Canvases carry ``data-view``."""
-    return widget("player", elem_id=elem_id, events=("ready",), server_functions=[step], ident=elem_id, **options)
+    asked = [step, inside]
+    return widget("player", elem_id=elem_id, events=("ready",), server_functions=asked, ident=elem_id, **options)

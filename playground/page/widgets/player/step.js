@@ -6,6 +6,7 @@ import { bytes } from "../lib/bytes.js";
 import { paintRGB } from "../lib/canvas.js";
 import { pump } from "../lib/input.js";
 import { announce, number, percent, text } from "../lib/words.js";
+import { makeInside } from "./inside.js";
 import { node } from "./panes.js";
 
 /** The parts in the order in which they are made: sign, what it is. */
@@ -44,6 +45,7 @@ export function makeStep(player, state, server) {
   let shown = null; // what the server said last
   let clipped = true;
   let lane = 0;
+  const inside = server && server.inside ? makeInside(server) : null;
 
   const ask = pump(
     (question) => server.step(question),
@@ -81,7 +83,17 @@ export function makeStep(player, state, server) {
     box.dataset.state = "open";
     box.dataset.step = question.step;
     box.dataset.off = told.off;
-    box.replaceChildren(head(question), equation(), pictures(), reasons());
+    const parts = [head(question), equation(), pictures(), reasons()];
+    if (!inside) box.replaceChildren(...parts);
+    else if (inside.element.parentElement !== box) box.replaceChildren(...parts, inside.element);
+    else {
+      while (box.firstChild !== inside.element) box.firstChild.remove(); // it stays, and whoever is in it
+      box.prepend(...parts);
+    }
+    const { film } = state;
+    const { frames } = film.lanes[question.lane];
+    const { x0: picture } = frames.find((frame) => frame.step === question.step) || frames[frames.length - 1];
+    if (inside) inside.follow({ run: question.run, lane: question.lane, step: question.step, n: film.size, picture });
     light(null);
   }
 
