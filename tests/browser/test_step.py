@@ -54,7 +54,7 @@ def test_inside_the_net_a_block_shows_its_maps_and_where_it_looks(opened):
     expect(box).to_have_attribute("data-state", "open")
     expect(box.locator(".block")).to_have_count(36)
     expect(box.locator(".block[aria-pressed=true]")).to_have_attribute("data-name", "down.0.0.0.2")
-    expect(box.locator(".look")).to_have_count(1)  # no prompt: no word in particular
+    expect(box.locator(".look")).to_have_count(4)  # the three words of the prompt, and none in particular
     box.locator(".block[aria-pressed=true]").focus()
     for key in ("ArrowRight", "ArrowDown", "Enter"):  # along the arrow, on to the attention, in
         opened.keyboard.press(key)
