@@ -20,6 +20,7 @@ from playground.errors import UserError
 from playground.models.autoencoder import load_autoencoder
 from playground.models.devices import choose_device, threads
 from playground.schedules import SCHEDULES
+from playground.training import many
 from playground.training.data import in_latents, read_pictures, with_lines
 from playground.training.recipe import Recipe
 from playground.training.session import runs_of, train
@@ -43,6 +44,7 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=math.inf, help="or after so long, whichever is first")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
+    parser.add_argument("--accumulate", type=int, default=1, help="parts of a batch, one after the other (1)")
     parser.add_argument("--autoencoder", type=Path, help="train on its latents of --size: see playground.autoencode")
     parser.add_argument("--start", help="begin with the weights of this checkpoint: same net, words and styles")
     parser.add_argument("--about-data", default="", help="a sentence for the model card: sources and licences")
@@ -66,16 +68,16 @@ def main(argv: list[str] | None = None) -> None:
         if recipe.lines and recipe.text != "transformer":
             raise UserError("--lines needs --text transformer.")
         writable(args.out)
-        device = choose_device(args.device)
-        torch.set_num_threads(threads())
-        autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
-        pictures = read_pictures(args.data, recipe.size * (autoencoder.factor if autoencoder else 1))
-        pictures = with_lines(pictures, device) if recipe.lines else pictures
-        pictures = in_latents(pictures, autoencoder, recipe.flip > 0) if autoencoder else pictures
-        start = load(args.start) if args.start else None
-        trainer = Trainer(recipe, pictures, device, args.compile, start, autoencoder)
-        about = args.about_data or Path(args.data).name
-        train(trainer, args.out, runs_of(args.out), args.images, args.minutes, about)
+        with many.team(choose_device(args.device)) as (team, device):
+            torch.set_num_threads(threads())
+            autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
+            pictures = read_pictures(args.data, recipe.size * (autoencoder.factor if autoencoder else 1))
+            pictures = with_lines(pictures, device) if recipe.lines else pictures
+            pictures = in_latents(pictures, autoencoder, recipe.flip > 0) if autoencoder else pictures
+            start = load(args.start) if args.start else None
+            trainer = Trainer(recipe, pictures, device, args.compile, start, autoencoder, team, args.accumulate)
+            about = args.about_data or Path(args.data).name
+            train(trainer, args.out, runs_of(args.out), args.images, args.minutes, about)
     except UserError as error:
         sys.exit(f"playground.train: {error}")
 

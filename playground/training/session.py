@@ -52,7 +52,8 @@ def stoppable() -> Iterator[threading.Event]:
 
 
 def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, data: str) -> None:
-    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`.
+    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`,
+    where several processes train the one that leads.
 
     Raises:
         UserError: `runs` holds the state of another training, `out` a model and `runs` no state of its training, or
@@ -67,12 +68,17 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
             state=state,
         )
     writable(out)
+    team = trainer.team
     if state.exists():
         trainer.resume(state)
-        print(f"going on from step {trainer.step}, {trainer.images} images")
+        if team.leads:
+            print(f"going on from step {trainer.step}, {trainer.images} images")
+    if not team.same(trainer.step):
+        raise UserError("Not all processes of this training see {state}; they must share a folder.", state=state)
     history = History(runs)
     saved, looked = time.monotonic(), time.monotonic()
     bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
+    bar.disable = not team.leads
 
     def look(final: bool) -> None:
         """Held-out errors to the log, a grid of samples, and the checkpoint with its card as of now."""
@@ -86,11 +92,14 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
         history.write(out, trainer)
         bar.write(json.dumps(line))
 
-    progress = 0.0
     with stoppable() as asked:
-        while not asked.is_set() and (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
-            if history.due(progress):
-                history.add(trainer, progress)
+        while True:
+            done = max(trainer.images / images, trainer.seconds / 60 / minutes)
+            if team.leads and done < 1 and history.due(done):
+                history.add(trainer, done)
+            progress, stop = team.agree(done, asked.is_set())
+            if stop or progress >= 1:
+                break
             start = time.monotonic()
             trainer.train_step(progress)
             look_at_loss = trainer.step % LOOK == 0 or trainer.device.type == "cpu"
@@ -101,12 +110,14 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
                 bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             if not math.isfinite(loss):
                 raise UserError("The loss is no longer a number at step {step}; try a smaller --lr.", step=trainer.step)
-            if time.monotonic() - saved > 120:
+            if team.leads and time.monotonic() - saved > 120:
                 trainer.save(state)
                 saved = time.monotonic()
-            if time.monotonic() - looked > 900:
+            if team.leads and time.monotonic() - looked > 900:
                 look(final=False)
                 looked = time.monotonic()
+    if not team.leads:
+        return
     trainer.save(state)
     if progress < 1:
         bar.close()

@@ -35,6 +35,7 @@ from playground.models.unet import Sketch
 from playground.predictions import Prediction
 from playground.training.captions import Captions, Told, closed_up
 from playground.training.data import PictureSet, held_out
+from playground.training.many import Team
 from playground.training.optimisers import optimisers
 from playground.training.quality import denoising_error
 from playground.training.recipe import Recipe
@@ -52,10 +53,17 @@ class Trainer:
         compile: bool = False,
         start: Checkpoint | None = None,
         autoencoder: Autoencoder | None = None,
+        team: Team = Team(),  # noqa: B008 (frozen)
+        accumulate: int = 1,
     ) -> None:
         """pictures: of `recipe.size`, or of latents where there is an autoencoder (`data.in_latents`); it is not
-        trained any more, and is part of the checkpoint that is written."""
-        self.recipe, self.device = recipe, device
+        trained any more, and is part of the checkpoint that is written.
+        team: the processes that train together; accumulate: the parts in which each takes its share of a batch, one
+        after the other, where memory is short. Neither changes the step, rounding aside."""
+        self.recipe, self.device, self.team, self.accumulate = recipe, device, team, accumulate
+        most = min(recipe.batch, recipe.sketch_batch or recipe.batch) // (team.size * accumulate)
+        if most < 1:
+            raise UserError("A batch has fewer pictures than there are processes to share it; give a larger --batch.")
         self.training, self.held_out = held_out(pictures, recipe.held_out, seed=recipe.seed)
         words = Vocabulary.of([*pictures.texts, *chain.from_iterable(pictures.words)]).words
         styles = sorted(set(pictures.styles) - {""})
@@ -75,6 +83,7 @@ class Trainer:
         self.net = net.to(device, memory_format=torch.channels_last).train()
         if start is not None:
             begin_with(self.net, start)
+        team.begin_alike(self.net.state_dict().values())
         if autoencoder is not None:
             settings["autoencoder"] = autoencoder.arguments
         with InitialWeights():
@@ -85,7 +94,7 @@ class Trainer:
         self.optimisers = optimisers(self.net, recipe)
         # Each core takes its own share of the pictures: twins of the net, with the same weights and own gradients.
         self.twins = [self.net]
-        for _ in range(1, min(threads(), recipe.batch) if device.type == "cpu" else 1):
+        for _ in range(1, min(threads(), most) if device.type == "cpu" else 1):
             twin = copy.deepcopy(self.net)
             for own, shared in zip(twin.parameters(), self.net.parameters(), strict=True):
                 own.data = shared.data
@@ -187,6 +196,7 @@ class Trainer:
         for twin in self.twins[1:]:
             gradients = [(p.grad, q.grad) for p, q in zip(self.net.parameters(), twin.parameters(), strict=True)]
             torch._foreach_add_(*zip(*gradients, strict=True))
+        loss = self.team.add_up(self.net, loss)
         self.apply_gradients(progress, loss)
         return loss
 
@@ -207,8 +217,16 @@ class Trainer:
 
     def backward(self, twin: int, batch: tuple, sketched: tuple | None, masks: Tensor | None) -> Tensor:
         """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
+        self.twins[twin].zero_grad(set_to_none=True)
+        shares = range(twin, len(self.twins) * self.accumulate, len(self.twins))
+        rows = (self.team.rows(share, len(self.twins) * self.accumulate) for share in shares)
+        return sum(self.add_gradients(twin, own, batch, sketched, masks) for own in rows)
+
+    def add_gradients(
+        self, twin: int, own: slice, batch: tuple, sketched: tuple | None, masks: Tensor | None
+    ) -> Tensor:
+        """Adds those of some rows of a batch to a twin's; returns their part of the loss."""
         net, forward, recipe = self.twins[twin], self.forwards[twin], self.recipe
-        own = slice(twin, None, len(self.twins))
         x0, eps, t, told = (part[own] for part in batch)
         count = len(x0)
         x, target = self.question(x0, eps, t)
@@ -237,7 +255,6 @@ class Trainer:
                 truth = Sketch.of(pictures)
                 share = len(pictures) / recipe.sketch_batch
                 objective = loss + F.mse_loss(sketches[count:].float(), truth) * share
-        net.zero_grad(set_to_none=True)
         objective.backward()
         return loss.detach()
 
