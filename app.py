@@ -17,6 +17,7 @@ from playground import checkpoints
 from playground.errors import UserError
 from playground.page import channels
 from playground.page.controls import Page
+from playground.page.parts.given import share_pictures
 from playground.page.parts.model import models_of_now
 from playground.page.tabs import denoise, duel, generate, noise, objective, paint, schedules, score, train
 from playground.page.theme import CSS, THEME
@@ -66,6 +67,7 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
                 with gr.Tab(tab.TITLE, id=name) as tabs[name]:
                     tab.build(page)
         models_of_now(demo)
+        share_pictures()
         train.connect(demo)
         link(demo, tabs)
     light_sessions()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -242,6 +243,7 @@ class Outline:
     reads_order: bool = False
     guidance: float | None = None  # see Checkpoint
     steps: int | None = None
+    side: int = 0  # of its pictures in pixels; 0 where the configs do not say
 
     @property
     def conditional(self) -> bool:
@@ -259,7 +261,8 @@ def outline(name: str) -> Outline:
         config = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
         words, styles = tuple(config["words"]), tuple(config["styles"])
         told = kinds(words, styles, config["unet"]), config.get("text") is not None
-        return Outline(words, styles, config["schedule"], *told, config.get("guidance"), config.get("steps"))
+        side = config["size"] * 2 ** len((config.get("autoencoder") or {"dims": ()})["dims"])
+        return Outline(words, styles, config["schedule"], *told, config.get("guidance"), config.get("steps"), side)
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return Outline()
 
@@ -270,6 +273,13 @@ def card(name: str) -> str:
         return (locate(name) / _FILES[2]).read_text(encoding="utf-8", errors="replace")
     except (UserError, OSError):
         return ""
+
+
+def subject(name: str) -> str:
+    """What a model draws, "faces", as the front matter of its card says; empty where it does not."""
+    front = re.match(r"\A---\n(.*?)\n---\n", card(name), flags=re.DOTALL)
+    found = front and re.search(r"^subject: *(.{1,80})$", front[1], flags=re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 def beside(name: str, file: str) -> bytes:

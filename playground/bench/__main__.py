@@ -8,13 +8,14 @@ import logging
 import sys
 from pathlib import Path
 
-from playground.bench import crowd, offline
+from playground.bench import crowd, offline, timing
 from playground.errors import UserError
 from playground.report import save
 
 BENCHMARKS = {
     "unet": offline.unet,
     "samplers": offline.samplers,
+    "timing": timing.timing,
     "stream": crowd.stream,
     "class": crowd.lesson,
     "start": crowd.start,
@@ -31,6 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     parser.add_argument("--checkpoint", default="emoji-32")
     parser.add_argument("--device", default="cpu", help="of unet (cpu)")
+    parser.add_argument("--figures", metavar="MACHINE", help="of timing: keep them in figures.json under this name")
     parser.add_argument("--rounds", type=int, default=12, help="how often each thing is timed (12)")
     parser.add_argument("--students", type=int, default=30, help="of class and soak (30)")
     parser.add_argument("--pictures", type=int, default=1, help="each student's, of class (1)")

@@ -125,6 +125,12 @@ class Engine:
         """How many people have runs in work: who streams to them may stream less often when there are many."""
         return self._turns.people
 
+    @property
+    def denoiser(self) -> UNetDenoiser:
+        """The model as this engine runs it, for whoever asks it without company; found by the time this returns."""
+        self._ready.wait()
+        return self._denoise
+
     def stats(self) -> dict:
         """What the badge and the benchmarks show; a row is one evaluation of the net (guidance takes two)."""
         with self._change:

@@ -82,6 +82,7 @@ def job_for(
     strength: float = 1.0,
     condition: Condition = NOTHING,
     guidance_scale: float = 1.0,
+    clip: bool = True,
     noise: Noise | None = None,
     hole: Hole | None = None,
     **knobs: object,
@@ -91,9 +92,10 @@ def job_for(
     The first draw of the seed is the starting noise, the same for every sampler. With `start`, a picture
     (C, H, W) or (1, C, H, W) in [−1, 1], only the last round(strength · steps) steps are run, from it noised
     to that level (SDEdit, Meng et al. 2022, arXiv:2108.01073). `schedule` decides which levels are
-    visited; the network is told the t of its own schedule with the same noise. `noise` stands in for that of the
-    seed. With a `hole` only what is masked is made, around what is known. Knobs that are None keep the sampler's
-    default. A model that has its guidance inside is asked once a step, whatever the `guidance_scale`, 0 excepted.
+    visited; the network is told the t of its own schedule with the same noise. `clip` keeps x̂0 within [−1, 1] at every
+    step. `noise` stands in for that of the seed. With a `hole` only what is masked is made, around what is known. Knobs
+    that are None keep the sampler's default. A model that has its guidance inside is asked once a step, whatever the
+    `guidance_scale`, 0 excepted.
 
     Raises:
         UserError: there is no such sampler or knob, or a number is out of range.
@@ -123,4 +125,4 @@ def job_for(
     parts = stretches(len(levels) - 1, *((hole.resamplings, hole.jump) if hole else (1, 1)))
     questions = sum(times * count_evaluations(sampler, levels[k.start : k.stop], **given) for k, times in parts)
     recipe = (sampler, x, levels, noise, given, hole)
-    return Job(started(*recipe), condition, guidance_scale, steps_hint=questions, recipe=recipe)
+    return Job(started(*recipe), condition, guidance_scale, clip, steps_hint=questions, recipe=recipe)

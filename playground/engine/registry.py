@@ -9,7 +9,6 @@ import time
 from playground.checkpoints import DEFAULT, load, written
 from playground.engine import zerogpu
 from playground.engine.batching import SMALL_SIDE, Engine
-from playground.engine.jobs import job_for
 from playground.engine.tasks import Runner
 from playground.errors import UserError
 from playground.models.devices import choose_device
@@ -74,14 +73,3 @@ def close_engines() -> None:
     """Ends every engine of the process, so that no thread is inside the network when the interpreter goes."""
     while _engines:
         _engines.popitem()[1][0].close()
-
-
-def timing(device: str = "auto", name: str = DEFAULT, steps: int = 40, pictures: int = 1) -> dict:
-    """`Engine.stats` with the steps per second of so many pictures at once on a device, all of theirs together, as
-    somebody would get them now."""
-    engine = get_engine(name, device)
-    for _ in engine.run([job_for(engine, steps=3)]):
-        pass  # the first steps on a device also choose its kernels
-    started = time.perf_counter()
-    count = sum(1 for _ in engine.run([job_for(engine, steps=steps, seed=seed) for seed in range(pictures)]))
-    return engine.stats() | {"steps_per_second": count / (time.perf_counter() - started)}

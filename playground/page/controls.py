@@ -45,6 +45,7 @@ class Page:
     table: Mapping[str, Setting] = field(default_factory=lambda: DEFAULTS)
     opened: Callable[[object, object], Runner] = engine_for
     controls: list[tuple[str, str, gr.components.Component]] = field(default_factory=list)  # (tab, setting, component)
+    given: list[tuple[gr.HTML, gr.Image | None]] = field(default_factory=list)  # see parts.given
     training: str = "class"
     trained: tuple | None = None  # where the Train tab shows a training, and where its net can be kept
 

@@ -26,7 +26,7 @@ from playground.samplers.inpainting import Hole
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, NoiseSchedule, spaced
 
-SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale")
+SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale", "clip")
 
 
 @dataclass
@@ -206,6 +206,7 @@ def lane_for(
         strength=used.get("strength", 1.0),
         condition=plan.condition,
         guidance_scale=used["guidance_scale"],
+        clip=used["clip"],
         noise=noise,
         hole=hole,
         **plan.knobs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -24,7 +24,10 @@ from playground.models.denoiser import NOTHING
 from playground.predictions import Prediction, clip, guide
 from playground.runs.lanes import Lane
 from playground.runs.wire import encoded
+from playground.samplers import count_evaluations
 from playground.samplers.anatomy import FORMULAS, Anatomy, weights
+from playground.samplers.inpainting import FORMULAS as OF_A_HOLE
+from playground.samplers.inpainting import Hole, stretches
 from playground.schedules import Level
 
 KEPT = 600  # lanes of which it is known what they were begun with
@@ -45,8 +48,8 @@ def keep(run: str, engine: Runner, lanes: Sequence[Lane]) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """A term of the step: what it is (a `samplers.anatomy.Weight`'s `of` and `ago`), its weight, and its numbers
-    (C, H, W)."""
+    """A term of the step: what it is (a `samplers.anatomy.Weight`'s `of` and `ago`, or "known": the picture around a
+    hole), its weight, and its numbers (C, H, W)."""
 
     of: str
     ago: int
@@ -88,30 +91,32 @@ class Opened:
         return sum((p.weight * p.value for p in self.parts if p.of != "z"), torch.zeros_like(self.x))
 
 
-def opened(engine: Runner, job: Job, index: int, clipped: bool = True, who: object = None) -> Opened:
-    """Question `index` of a job that has been kept, laid open. `clipped`: x̂0 kept within [−1, 1] at this step; those
-    before it are as they were.
+def opened(engine: Runner, job: Job, index: int, clipped: bool | None = None, who: object = None) -> Opened:
+    """Question `index` of a job that has been kept, laid open. `clipped`: x̂0 kept within [−1, 1] at this step, None: as
+    in the run; those before it are as they were.
 
     Raises:
-        UserError: the job has no such question, cannot be begun again, or took its picture from a known one.
+        UserError: the job has no such question.
     """
-    if job.recipe is None or job.recipe[-1] is not None:
-        raise UserError("A run that fills a hole is not taken apart: what is known is put back between the steps.")
-    name, _x, levels, _noise, knobs, _hole = job.recipe
     sampling, asked, beliefs, draws = reached(engine, job, index, who)
+    name, _x, levels, _noise, knobs, hole = job.recipe
     x, here = asked[index]
     without, told = _both(engine, x, here, job.condition, beliefs, who)
     w = job.guidance_scale
     raw = told if w == 1 or job.condition == NOTHING else without if w == 0 else guide(without, told, w)
-    belief = clip(raw) if clipped else raw
+    belief = clip(raw) if (job.clip if clipped is None else clipped) else raw
     beliefs.append(belief)
     drawn = len(draws)
     try:
         after, there = sampling.send(belief)
     except StopIteration as end:
         after, there = end.value, levels[-1]
-    anatomy = weights(name, levels, index, **knobs)[index]
+    part, place, again = _place(name, levels, index, knobs, hole)
+    anatomy = weights(name, part, place, **knobs)[place]
     parts = tuple(_parts(anatomy, x, beliefs, draws[drawn:]))
+    if hole is not None:
+        back = (part[-1], part[0]) if again and place == _questions(name, part, knobs) - 1 else None
+        parts = tuple(_around(hole, parts, there, draws[drawn:], back, index == job.steps_hint - 1))
     rows = 2 if w not in (0, 1) and job.condition != NOTHING else 1
     return Opened(here, there, w, rows, x[0], without.eps[0], told.eps[0], _one(raw), _one(belief), parts, after[0])
 
@@ -179,6 +184,45 @@ def _parts(anatomy: Anatomy, x: Tensor, beliefs: Sequence[Prediction], draws: Se
         yield Part(term.of, term.ago, term.weight, value[0])
 
 
+def _questions(name: str, levels: Sequence[Level], knobs: dict) -> int:
+    return count_evaluations(name, levels, **knobs)
+
+
+def _place(
+    name: str, levels: Sequence[Level], index: int, knobs: dict, hole: Hole | None
+) -> tuple[Sequence[Level], int, bool]:
+    """The levels that the sampler goes through with question `index`, which of its questions it is there, and whether
+    it goes through them again afterwards: a hole may be filled stretch by stretch."""
+    if hole is None:
+        return levels, index, False
+    for stretch, times in stretches(len(levels) - 1, hole.resamplings, hole.jump):
+        part = levels[stretch.start : stretch.stop]
+        asked = _questions(name, part, knobs)
+        if index < asked * times:
+            return part, index % asked, index // asked < times - 1
+        index -= asked * times
+    raise AssertionError("a question beyond the last one")
+
+
+def _around(
+    hole: Hole, parts: Sequence[Part], there: Level, draws: Sequence[Tensor], back: tuple | None, end: bool
+) -> Iterator[Part]:
+    """The parts of a step that fills a hole: within it the sampler's, around it what is known, noised afresh to the
+    next level (`inpainting.filled`). `back`: (from, to) where RePaint then goes back to a noisier level.
+
+    draws: those of the step, in their order: the sampler's, that of going back, that of what is known.
+    """
+    hidden, x0 = hole.mask[0].double(), hole.x0[0]
+    alpha = back[1].alpha_bar / back[0].alpha_bar if back else 1.0
+    for part in parts:
+        yield replace(part, weight=alpha**0.5 * part.weight, value=hidden * part.value)
+    if back:
+        yield Part("z", len(draws) - 2, (1 - alpha) ** 0.5, hidden * draws[-2][0])
+    yield Part("known", 0, 1.0 if end else there.signal_rate, (1 - hidden) * x0)
+    if not end:
+        yield Part("z", len(draws) - 1, there.noise_rate, (1 - hidden) * draws[-1][0])
+
+
 def kept_job(run: str, lane: int) -> tuple[Runner, Job]:
     """A lane of a run that is kept. Raises UserError where it is not."""
     with _keeping:
@@ -188,7 +232,7 @@ def kept_job(run: str, lane: int) -> tuple[Runner, Job]:
     return engine, jobs[lane]
 
 
-def laid_open(run: str, lane: int, index: int, clipped: bool = True, who: object = None) -> dict:
+def laid_open(run: str, lane: int, index: int, clipped: bool | None = None, who: object = None) -> dict:
     """A step as the page shows it, plain JSON with pictures in base64. Raises UserError."""
     engine, job = kept_job(run, lane)
     found = opened(engine, job, index, clipped, who)
@@ -198,11 +242,16 @@ def laid_open(run: str, lane: int, index: int, clipped: bool = True, who: object
         "guided": found.scale * (found.told - found.without), "eps": found.belief.eps,
         "raw": found.raw.x0, "x0": found.belief.x0, "mean": found.mean, "fresh": found.fresh, "after": found.after,
     }  # fmt: skip
+    hole = job.recipe[-1]
+    if hole is not None:
+        views["known"] = torch.where(hole.mask[0], torch.zeros_like(hole.x0[0]), hole.x0[0])
+    formula = (*FORMULAS[job.recipe[0]], *(OF_A_HOLE[: 1 + (hole.resamplings > 1)] if hole else ()))
     beyond = (found.raw.x0.abs() > 1).double().mean().item()
     total = sum((part.weight * part.value for part in found.parts), torch.zeros_like(found.x))
     return {
         "n": engine.picture_size, "t": found.here.t, "next": found.there.t, "scale": found.scale, "rows": found.rows,
-        "sampler": job.recipe[0], "formula": FORMULAS[job.recipe[0]], "clipped": clipped, "beyond": beyond,
+        "sampler": job.recipe[0], "formula": formula, "beyond": beyond,
+        "clipped": job.clip if clipped is None else clipped,
         "views": {name: _shown(space.enlarged(value)) for name, value in views.items()},
         "parts": [{"of": p.of, "ago": p.ago, "weight": p.weight, "spread": _spread(p.value)} for p in found.parts],
         "off": (total - found.after).abs().max().item(),

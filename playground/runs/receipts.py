@@ -29,6 +29,7 @@ from playground.runs.wire import encoded
 
 KEYWORD = "playground"  # of the PNG's text chunk with the settings
 START = "playground start"  # … and of the one with the picture that the run started from
+BITS = ("mask", "lines")  # of what else a run may have been given, as pictures: "playground mask", "playground lines"
 FORMAT = "playground run 1"
 MAX_JSON = 20_000_000
 PIXEL_BYTES = 8_000_000  # of the steps in a JSON record
@@ -52,6 +53,8 @@ class Receipt:
     messages: list[UserError]
     final: np.ndarray | None = None  # uint8 (H, W, 3)
     start: Image.Image | None = None
+    mask: np.ndarray | None = None  # bool (H, W), as in a RunRecord
+    lines: np.ndarray | None = None
     hashes: tuple[str, ...] = ()  # of that picture, or of those that a report names
 
     @property
@@ -93,7 +96,13 @@ def png(record: RunRecord) -> bytes:
     text = {KEYWORD: settings_text(record.settings)}
     if record.start is not None:
         text[START] = encoded(images.to_png(record.start))
-    return images.to_png(record.final, text)
+    return images.to_png(record.final, text | {f"{KEYWORD} {name}": bits for name, bits in _bits(record).items()})
+
+
+def _bits(record: RunRecord) -> dict[str, str]:
+    """Mask and lines, where there are any: white on black PNG in base64."""
+    given = {name: getattr(record, name) for name in BITS}
+    return {name: encoded(images.to_png(bits * np.uint8(255))) for name, bits in given.items() if bits is not None}
 
 
 def settings_text(settings: Mapping[str, object]) -> str:
@@ -117,6 +126,7 @@ def _as_dict(record: RunRecord, every: int) -> dict:
     content = {"settings": dict(record.settings), "sha256": record.sha256, "height": height, "width": width}
     if record.start is not None:
         content["start"] = encoded(images.to_png(record.start))
+    content |= _bits(record)
     if record.timing is not None:
         content["timing"] = dict(record.timing)
     content |= {"final": encoded(record.final), "steps": []}
@@ -197,13 +207,14 @@ def _of_png(data: bytes) -> Receipt:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             picture.load()
-            text = {key: str(picture.text.get(key) or "") for key in (KEYWORD, START)}
-        content = json.loads(text[KEYWORD]) if text[KEYWORD] else None
+            keys = {"settings": KEYWORD, "start": START} | {name: f"{KEYWORD} {name}" for name in BITS}
+            text = {name: str(picture.text.get(key) or "") for name, key in keys.items()}
+        content = json.loads(text.pop("settings") or "null")
     except (ValueError, RecursionError, MemoryError, OSError, SyntaxError) as error:
         raise UserError("The settings inside that picture are damaged.") from error
     if not isinstance(content, dict):
         raise UserError("That picture has no settings of this page inside.")
-    return _receipt(content, final, text[START])
+    return _receipt(content, final, text)
 
 
 def _of_json(content: object) -> Receipt:
@@ -220,7 +231,7 @@ def _of_json(content: object) -> Receipt:
         alike = not {"lanes", "strengths", "share"} & set(content)  # of seeds that follow each other
         made = {"count": min(len(pictures), DEFAULTS["count"].high)} if alike else {}
         settings = made | {name: value for name, value in settings.items() if name not in REPORTED}
-        return _receipt(settings, None, None, tuple(str(each.get("sha256"))[:64] for each in pictures[:64]))
+        return _receipt(settings, None, {}, tuple(str(each.get("sha256"))[:64] for each in pictures[:64]))
     final = None
     shape = (content.get("height"), content.get("width"), 3)
     if isinstance(content.get("final"), str) and all(type(n) is int and 0 < n <= MAX_SIDE for n in shape):
@@ -229,10 +240,11 @@ def _of_json(content: object) -> Receipt:
             final = np.frombuffer(raw, np.uint8).reshape(shape)
         except ValueError as error:
             raise UserError("The picture inside that file is damaged.") from error
-    return _receipt(settings, final, content.get("start"))
+    return _receipt(settings, final, content if "settings" in content else {})
 
 
-def _receipt(raw: Mapping, final: np.ndarray | None, start: object, hashes: tuple[str, ...] = ()) -> Receipt:
+def _receipt(raw: Mapping, final: np.ndarray | None, given: Mapping, hashes: tuple[str, ...] = ()) -> Receipt:
+    """`given`: pictures that the run started from, in base64: start, mask, lines."""
     settings, messages = {}, []
     strange = [shorten(name, 20) for name in raw if name not in DEFAULTS and name not in ("format", *BETWEEN_SEEDS)]
     for name in DEFAULTS:
@@ -249,10 +261,13 @@ def _receipt(raw: Mapping, final: np.ndarray | None, start: object, hashes: tupl
         messages.append(UserError("Not known here, and left out: {names}.", names=names))
     if BETWEEN_SEEDS[0] in raw:
         messages.append(UserError("The picture lies between two seeds: the button for that makes it again."))
-    picture = None
-    if isinstance(start, str) and start:
-        try:
-            picture = images.open_picture(base64.b64decode(start, validate=True))
-        except (ValueError, UserError):
-            messages.append(UserError("The picture that the run started from could not be read."))
-    return Receipt(settings, messages, final, picture, hashes if final is None else (sha256(final),))
+    found: dict[str, Image.Image] = {}
+    for name in ("start", *BITS):
+        if isinstance(given.get(name), str) and given[name]:
+            try:
+                found[name] = images.open_picture(base64.b64decode(given[name], validate=True))
+            except (ValueError, UserError):
+                messages.append(UserError("The picture that the run started from could not be read."))
+    bits = {name: np.asarray(found[name])[..., 0] > 127 for name in BITS if name in found}
+    return Receipt(settings, messages, final, found.get("start"), **bits,
+                   hashes=hashes if final is None else (sha256(final),))  # fmt: skip

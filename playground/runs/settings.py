@@ -75,6 +75,8 @@ ROWS = (
             label="Spacing of the steps"),
     Setting("guidance_scale", "float", 2.0, 0.0, 20.0, 0.1, tabs=SPOKEN, label="Guidance scale",
             help="1 is the plain conditional model, 0 the unconditional one."),
+    Setting("clip", "bool", True, tabs=("denoise", "generate"), label="Clip x̂0",
+            help="Keeps what the model believes in within the range of pictures, at every step."),
     Setting("strength", "float", 0.6, 0.0, 1.0, 0.01, tabs=("denoise", "generate", "paint"), label="Strength",
             help="How far towards noise the picture is taken before it is denoised."),
     Setting("start", "choice", "noise", choices=("noise", "picture"), tabs=("denoise",), label="Start from"),

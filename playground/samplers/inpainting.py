@@ -17,6 +17,12 @@ from playground.predictions import Prediction, q_sample, rates
 from playground.samplers.driving import Noise, Sampling
 from playground.schedules import Level
 
+# As in `samplers.anatomy`; the second line where stretches are gone through several times.
+FORMULAS = (
+    "around the hole x′ = a′·x0 + s′·z",
+    "at the end of a stretch back to its beginning: x′ = √α·x + √(1 − α)·z, α = a²/a′²",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Hole:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect
 
-from playground.images import bundled, to_png
+from playground.images import bundled, to_pixels, to_png, to_tensor
+from playground.page.parts.easel import of_sheet
+from playground.runs.wire import encoded
 
 ROOT = "#paint .paint"
 # of both canvases, the pixels as the page shows them, and the mask
@@ -87,6 +91,52 @@ def test_outside_of_the_mask_nothing_changes(easel):
     assert any(differ) and all(inside for inside, other in zip(masked, differ, strict=True) if other)
 
 
+def test_a_mixture_at_strength_0_is_what_lies_between_the_two(easel):
+    easel.get_by_label("A mixture with another picture").check()
+    expect(easel.locator("#paint-mix")).to_be_visible()
+    expect(easel.locator(ROOT)).to_have_attribute("data-mode", "mix")
+    easel.locator("#paint-strength input[type=number]").fill("0")
+    easel.locator("#paint-mix input[type=number]").fill("0.25")
+    easel.locator("#paint-mix input[type=number]").press("Enter")
+    easel.wait_for_function(f"document.querySelector('{ROOT} .told').textContent.includes('· 0 evaluations')")
+    settled(easel)
+    seen, sunset = easel.evaluate(SEEN), to_pixels(to_tensor(bundled.picture("sunset", 256), 32))[0].ravel()
+    pairs = zip(seen["answer"], seen["picture"], map(int, sunset), strict=True)
+    assert max(abs(made - (0.75 * mine + 0.25 * other)) for made, mine, other in pairs) <= 1
+
+
+def test_lines_become_a_picture_that_has_them(page, app_url):
+    page.goto(f"{app_url}/?tab=paint&checkpoint=avatars-64-turbo&paint_mode=lines&paint_steps=4&seed=3")
+    settled(page)
+    blank = page.evaluate(SEEN)["answer"]
+    page.get_by_role("button", name="Lines of the picture").click()
+    settled(page)
+    traced = page.evaluate(SEEN)["answer"]
+    assert len(traced) == 3 * 64 * 64 and traced != blank
+    assert page.locator(f"{ROOT} .size output").inner_text() == "1"  # a thin pen
+    stroke(page, (0.1, 0.2), (0.9, 0.25))
+    settled(page)
+    assert page.evaluate(SEEN)["answer"] != traced
+    page.get_by_role("button", name="Clear").click()
+    settled(page)
+    cleared = page.evaluate(SEEN)["answer"]
+    assert max(abs(a - b) for a, b in zip(cleared, blank, strict=True)) <= 1
+
+
+def test_everything_on_the_easel_is_reached_by_the_tab_key(easel):
+    easel.locator("#paint-canvas").focus()
+    met = []
+    while not met or met[-1] != "To the other tabs":
+        assert len(met) < 40, met
+        easel.keyboard.press("Tab")
+        met.append(easel.evaluate("(({ariaLabel, innerText, labels, className}) => ariaLabel || innerText || "
+                                  "labels?.[0]?.innerText || className)(document.activeElement)").strip())  # fmt: skip
+    for name in ("Download", "Brush", "Eraser", "Fill", "Pick", "Size", "black", "Any colour", "Paint on", "Upload"):
+        assert name in [each.split("\n")[0] for each in met], (name, met)
+    easel.get_by_role("button", name="Eraser").press("Space")
+    expect(easel.get_by_role("button", name="Eraser")).to_have_attribute("aria-pressed", "true")
+
+
 def test_painting_by_keyboard(easel):
     """The tab's own way there, a line drawn with the space bar held, another tool, and back."""
     canvas = easel.locator("#paint-canvas")
@@ -145,6 +195,23 @@ def test_a_run_of_what_is_painted_plays_step_by_step(easel):
     assert int(player.get_attribute("data-places")) == 3  # round(0.6 · 3) steps, and the picture
 
 
+def test_a_receipt_brings_the_sheet_back_with_its_mask(easel, tmp_path):
+    flower = np.asarray(bundled.picture("flower", 32))
+    mask = np.zeros((32, 32), np.uint8)
+    mask[5:12, 9:20] = 255
+    asked = {"paint_mode": "fill", "checkpoint": "emoji-32", "seed": 3, "paint_steps": 5, "paint_sampler": "ddpm"}
+    sheet = {"n": 32, "picture": encoded(flower), "mask": encoded(mask)}
+    run = of_sheet(asked | sheet)
+    run.finish()
+    (tmp_path / "filled.png").write_bytes(run.lanes[0].png())
+    easel.locator("#paint-receipts").get_by_role("button", name="Keep this run").click()
+    easel.locator("#paint-drop input[type=file]").set_input_files(tmp_path / "filled.png")
+    expect(easel.locator(ROOT)).to_have_attribute("data-mode", "fill")
+    easel.wait_for_function(f"mask => ({SEEN})().mask.join() === mask", arg=",".join(map(str, mask.ravel())))
+    assert easel.evaluate(SEEN)["picture"] == flower.ravel().tolist()
+    expect(easel.locator("#paint-paint_steps input[type=number]")).to_have_value("5")
+
+
 def test_a_finger_paints_and_the_page_stays(browser, app_url):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, locale="en-GB")
     page = context.new_page()
@@ -163,5 +230,32 @@ def test_a_finger_paints_and_the_page_stays(browser, app_url):
 def test_no_barrier_that_axe_knows_of(page, app_url, theme):
     page.goto(f"{app_url}/?tab=paint&paint_mode=fill&paint_steps=2&__theme={theme}")
     expect(page.locator(ROOT)).to_have_attribute("data-mode", "fill")
-    found = Axe().run(page, options={"rules": {"aria-prohibited-attr": {"enabled": False}}})
-    assert found.violations_count == 0, found.generate_report()
+    for mode in ("fill", "mix"):
+        page.locator(f"#paint-paint_mode input[value={mode}]").check()
+        expect(page.locator(ROOT)).to_have_attribute("data-mode", mode)
+        found = Axe().run(page, options={"rules": {"aria-prohibited-attr": {"enabled": False}}})
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_picture_given_in_one_tab_is_that_of_all_and_the_one_before_a_press_away(page, app_url, tmp_path):
+    halves = Image.new("RGB", (120, 90), (255, 0, 0))
+    halves.paste((0, 0, 255), (60, 0, 120, 90))
+    halves.save(tmp_path / "halves.png")
+    page.goto(f"{app_url}/?tab=denoise&start=picture&checkpoint=emoji-32&guidance_scale=1&paint_steps=2")
+    expect(page.locator("#denoise-given .knows")).to_have_text(re.compile("emoji at 32 × 32"))
+    page.locator("#denoise-image input[type=file]").set_input_files(tmp_path / "halves.png")
+    expect(page.locator("#denoise-given .before")).to_be_visible()
+    page.get_by_role("tab", name="Paint", exact=True).click()
+    corners = f"(({SEEN})().picture).filter((_value, i) => i < 3 || i > 92 && i < 96).join()"
+    ready = "document.querySelector('#paint *:has(> .paint)')?.sheet"
+    page.wait_for_function(f"{ready} && {corners} === '255,0,0,0,0,255'")
+    page.get_by_role("tab", name="Noise", exact=True).click()
+    shared = "async () => { const {picture} = await lab('lib/shared.js'); return picture.x0.slice(0, 3).join() }"
+    page.wait_for_function(f"({shared})().then((found) => found === '1,-1,-1')")
+    expect(page.locator("#noise-upload img")).to_be_visible()
+    page.locator("#noise-given .before").click()
+    expect(page.locator("#noise-upload img")).to_have_count(0)
+    expect(page.locator("#noise-given .before")).to_be_hidden()
+    page.wait_for_function(f"({shared})().then((found) => found !== '1,-1,-1')")
+    page.get_by_role("tab", name="Denoise", exact=True).click()
+    expect(page.locator("#denoise-image img")).to_have_count(0)

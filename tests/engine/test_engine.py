@@ -16,7 +16,6 @@ from playground.engine import (
     Job,
     get_engine,
     job_for,
-    timing,
 )
 from playground.errors import UserError
 from playground.images import to_pixels
@@ -411,8 +410,6 @@ def test_there_is_one_engine_per_checkpoint_and_device(tiny_checkpoint, monkeypa
         each.join()
     assert len({id(engine) for engine in found}) == 1 and found[0] is get_engine(str(tiny_checkpoint), "auto")
     until(lambda: found[0].stats()["runtime"] != "PyTorch")  # warmed up in the background
-    report = timing("auto", str(tiny_checkpoint), steps=5)
-    assert report["device"] == str(found[0].device) and report["steps_per_second"] > 0
     with pytest.raises(UserError, match="no checkpoint"):
         get_engine("nowhere")
     module.close_engines()

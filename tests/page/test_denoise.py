@@ -10,7 +10,7 @@ from PIL import Image
 from playground import checkpoints
 from playground.images import bundled, to_pixels, to_tensor
 from playground.images.sheets import FILM, film
-from playground.page.tabs.denoise import compare_devices
+from playground.page.tabs.denoise import timed
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,15 @@ def test_a_short_film_has_all_its_pictures():
 
 
 def test_devices_are_timed(tiny_checkpoint):
-    table = compare_devices(checkpoints.offer(str(tiny_checkpoint)))
-    assert "**cpu**: " in table and "PyTorch, frozen" in table and " dB" in table
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| cpu")]
-    assert [row[1] for row in rows] == ["1", "4", "16"]
-    for _device, _pictures, rate, seconds in rows:
-        assert float(rate) * float(seconds) == pytest.approx(1, rel=0.1)
+    *_, before, told = timed(checkpoints.offer(str(tiny_checkpoint)))
+    assert before["here"]["rows"] == told["here"]["rows"] and (before["done"], told["done"]) == (False, True)
+    assert told["note"].startswith("cpu: PyTorch, frozen") and " dB" in told["note"]
+    assert [row["pictures"] for row in told["here"]["rows"][:3]] == [1, 4, 16]
+    assert len(told["csv"].splitlines()) == 1 + len(told["here"]["rows"]) and told["others"] == []
+
+
+def test_a_run_may_go_without_clipping(ask):
+    _, used = ask(seed=4, steps=5, clip=False)
+    _, clipped = ask(seed=4, steps=5)
+    assert (used["clip"], clipped["clip"]) == (False, True)
+    assert used["pictures"][0]["sha256"] != clipped["pictures"][0]["sha256"]

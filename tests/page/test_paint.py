@@ -13,7 +13,7 @@ from PIL import Image
 
 from playground import checkpoints
 from playground.images import bundled, to_pixels, to_tensor
-from playground.page.tabs import paint
+from playground.page.parts import easel as easel_part
 from playground.runs import experiments
 
 SIDE = 16
@@ -98,7 +98,7 @@ def easel(name):
     asked = {"paint_mode": "picture", "checkpoint": name, "prompt": "cat", "style": "flat", "seed": 3, "strength": 0.5}
     asked |= {"paint_sampler": "ddim", "paint_steps": 4, "guidance_scale": 2.0, "n": SIDE, "seq": 5, "who": "me"}
     asked |= {"picture": base64.b64encode(picture).decode(), "mask": base64.b64encode(mask).decode()}
-    return paint.questions("cpu"), asked
+    return easel_part.questions("cpu"), asked
 
 
 def shown(answer: dict) -> np.ndarray:
@@ -133,7 +133,7 @@ def test_the_easel_mixes_with_another_picture(easel):
     (answer, *_), asked = easel
     mixed = {share: shown(answer(asked | {"paint_mode": "mix", "mix": share, "strength": 0})) for share in (0, 0.5, 1)}
     cat = np.asarray(bundled.picture("cat", SIDE)).astype(int)
-    sunset = to_pixels(to_tensor(bundled.picture("sunset", paint.LARGEST), SIDE))[0].astype(int)
+    sunset = to_pixels(to_tensor(bundled.picture("sunset", easel_part.LARGEST), SIDE))[0].astype(int)
     for share, picture in mixed.items():
         assert np.abs(picture - ((1 - share) * cat + share * sunset)).max() <= 1
     assert "no picture “x”" in answer(asked | {"paint_mode": "mix", "other_picture": "x"})["error"]
@@ -161,14 +161,14 @@ def test_what_the_easel_may_send_is_answered_or_refused_in_a_sentence(easel, wro
 def test_one_easel_has_one_question_in_work(easel, monkeypatch):
     (answer, *_), asked = easel
     begun, go_on = threading.Event(), threading.Event()
-    last = paint.last
+    last = easel_part.last
 
     def slow(live):
         begun.set()
         assert go_on.wait(10)
         return last(live)
 
-    monkeypatch.setattr(paint, "last", slow)
+    monkeypatch.setattr(easel_part, "last", slow)
     told = []
     thread = threading.Thread(target=lambda: told.append(answer(asked)))
     thread.start()

@@ -1,5 +1,6 @@
 """The corner where a run is kept as files, and where such a file brings it back."""
 
+import base64
 import io
 import zipfile
 from pathlib import Path
@@ -8,13 +9,14 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from playground.images import to_tensor
 from playground.page.controls import safe_image
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs import Live, lane_for
-from playground.runs.receipts import files
+from playground.runs.receipts import files, png
 
 SETTINGS = {"prompt": "cat face", "style": "flat", "sampler": "ddim", "steps": 3, "guidance_scale": 1.0}
 
@@ -26,6 +28,22 @@ def corner():
         made = ReceiptCorner("denoise", picture=safe_image())
         made.follow(gr.Button().click(lambda: None))
     return {fn.name: fn.fn for fn in demo.fns.values()} | {"keep": made.keep}
+
+
+def test_a_painted_sheet_comes_back(engine, tmp_path):
+    start = to_tensor(Image.new("RGB", (16, 16), "red"), 16)
+    mask = np.zeros((16, 16), bool)
+    mask[2:7, 3:9] = True
+    made = records(engine, 3, start=start, mask=torch.from_numpy(mask))
+    (tmp_path / "painted.png").write_bytes(png(made[0]))
+    with gr.Blocks() as demo:
+        easel = gr.HTML()
+        ReceiptCorner("paint", sheet=easel)
+    restored = next(fn.fn for fn in demo.fns.values() if fn.name == "restored")
+    *_, told = restored(str(tmp_path / "painted.png"))
+    sheet = told.restored if hasattr(told, "restored") else told.props["restored"]
+    assert sheet["n"] == 16 and base64.b64decode(sheet["mask"]) == (mask * np.uint8(255)).tobytes()
+    assert base64.b64decode(sheet["picture"]) == bytes([255, 0, 0]) * 256 and "lines" not in sheet
 
 
 ME = SimpleNamespace(session_hash="me")

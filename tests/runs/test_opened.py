@@ -15,6 +15,7 @@ from playground.runs import Live, lane_for
 from playground.runs.experiments import seed_label
 from playground.runs.opened import KEPT, keep, laid_open, opened
 from playground.samplers import SAMPLERS
+from playground.samplers.anatomy import FORMULAS
 from playground.samplers.noise import noise_between
 
 SETTINGS = {"prompt": "cat face", "style": "flat", "seed": 3, "sampler": "ddpm", "steps": 5, "guidance_scale": 3.0}
@@ -45,6 +46,31 @@ def test_its_parts_add_up_and_the_run_goes_on_from_them(engine, sampler):
         assert (found.after - after).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize(("sampler", "resamplings"), [("ddpm", 1), ("ddpm", 2), ("heun", 2), ("dpmpp_2m", 3)])
+def test_the_parts_of_a_step_around_a_hole_add_up_too(engine, sampler, resamplings):
+    mask = torch.zeros(16, 16, dtype=torch.bool)
+    mask[3:9, 4:12] = True
+    start = torch.linspace(-1, 1, 3 * 16 * 16).view(1, 3, 16, 16)
+
+    def filling():
+        values = SETTINGS | {"sampler": sampler, "resamplings": resamplings, "jump": 2}
+        live = Live(engine, [lane_for(engine, values, start=start, mask=mask)])
+        keep("a hole", engine, live.lanes)
+        return live
+
+    steps = steps_of(filling())
+    for index in range(len(steps)):
+        found = opened(engine, filling().lanes[0].job, index)
+        total = sum(part.weight * part.value for part in found.parts)
+        assert (total - found.after).abs().max() < 1e-12 * max(1, float(found.after.abs().max()))
+        assert found.here == steps[index].level and (found.x - steps[index].x).abs().max() < 1e-4
+        after = steps[index + 1].x if index + 1 < len(steps) else steps[index].final
+        assert (found.after - after).abs().max() < 1e-3
+    assert [part.of for part in found.parts][-1] == "known" and torch.equal(found.after[:, ~mask], start[0, :, ~mask])
+    told = laid_open("a hole", 0, 0)
+    assert "known" in told["views"] and len(told["formula"]) == len(FORMULAS[sampler]) + 1 + (resamplings > 1)
+
+
 def test_guidance_and_clipping_are_what_they_say(engine):
     live = begun(engine, guidance_scale=6.0)
     found = opened(engine, live.lanes[0].job, 1)
@@ -60,6 +86,15 @@ def test_guidance_and_clipping_are_what_they_say(engine):
     assert (found.raw.x0.abs() > 1).any() and not torch.equal(open_ended.after, found.after)
     alone = opened(engine, begun(engine, guidance_scale=1.0).lanes[0].job, 1)
     assert alone.rows == 1 and torch.equal(alone.raw.eps, alone.told)
+
+
+def test_a_run_without_clipping_is_opened_without_it(engine):
+    steps = steps_of(begun(engine, guidance_scale=6.0, clip=False))
+    live = begun(engine, "unclipped", guidance_scale=6.0, clip=False)
+    found = opened(engine, live.lanes[0].job, 2)
+    assert (found.belief.x0.abs() > 1).any() and (found.after - steps[3].x).abs().max() < 1e-3
+    assert laid_open("unclipped", 0, 2)["clipped"] is False and laid_open("unclipped", 0, 2, True)["clipped"] is True
+    assert live.lanes[0].settings["clip"] is False
 
 
 def test_the_page_gets_pictures_and_numbers_of_a_run_that_is_over(engine):
@@ -97,10 +132,6 @@ def test_what_cannot_be_opened_is_said_in_a_sentence(engine):
     ]:  # fmt: skip
         with pytest.raises(UserError, match=sentence):
             laid_open(run, lane, index)
-    lane = lane_for(engine, SETTINGS, start=torch.zeros(1, 3, 16, 16), mask=torch.ones(16, 16, dtype=torch.bool))
-    keep("hole", engine, [lane])
-    with pytest.raises(UserError, match="fills a hole"):
-        laid_open("hole", 0, 0)
 
 
 def test_only_so_many_are_kept(engine):

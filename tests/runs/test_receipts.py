@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,19 @@ def test_the_picture_a_run_started_from_comes_along():
     for data in (png(record(start=True)), to_json([record(start=True)]).encode()):
         assert (np.asarray(read_receipt(data).start) == pixels(98)).all()
     assert read_receipt(png(record())).start is None
+
+
+def test_mask_and_lines_come_along():
+    mask, lines = pixels(3)[..., 0] > 90, pixels(4)[..., 0] > 200
+    made = replace(record(start=True), mask=mask, lines=lines)
+    for data in (png(made), to_json([made]).encode()):
+        found = read_receipt(data)
+        assert np.array_equal(found.mask, mask) and np.array_equal(found.lines, lines) and not found.messages
+    assert read_receipt(png(record())).mask is None
+    broken = json.loads(to_json([made]))
+    broken["pictures"][0]["lines"] = "AAAA"
+    found = read_receipt(json.dumps(broken).encode())
+    assert found.lines is None and np.array_equal(found.mask, mask) and "could not be read" in str(found.messages[0])
 
 
 def test_names_say_what_is_in_a_file_and_never_collide():

@@ -15,7 +15,7 @@ from playground.samplers import SAMPLERS
 
 KNOBS = tuple(all_knobs(SAMPLERS))
 # What an endpoint that samples pictures takes, beside what it makes of them.
-SAMPLING = ("sampler", "steps", "guidance_scale", "eta", "spacing", "schedule", "checkpoint", "device")
+SAMPLING = ("sampler", "steps", "guidance_scale", "clip", "eta", "spacing", "schedule", "checkpoint", "device")
 SAMPLING += (*KNOBS, "points")
 SPACED = {
     "trailing": _("Trailing: even in t, from T"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import gradio as gr
 from PIL import Image
 
-from playground.engine import timing
+from playground.bench.timing import Row, figure, rows
 from playground.images import bundled
 from playground.images.sheets import film
 from playground.models.devices import available_devices
@@ -17,19 +19,21 @@ from playground.page.controls import (
 )
 from playground.page.endpoints import endpoint
 from playground.page.parts.first_look import first_look
+from playground.page.parts.given import picture_given, tell_knowledge
 from playground.page.parts.model import follow_model, prompt_controls, starting_model
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
 from playground.page.parts.sampler import SAMPLING, sampler_controls, tell_cost
-from playground.page.translations import _, say
+from playground.page.translations import _
 from playground.page.widgets.player import player
 from playground.page.widgets.receipt import ReceiptCorner
+from playground.page.widgets.timing import timing, timing_value
 from playground.runs.experiments import prepared
 from playground.runs.inside import look_at
+from playground.runs.settings import check
 
 TITLE = _("Denoise")
 ID = "denoise-player"
-TIMED = (1, 4, 16)  # pictures at once
 
 
 def build(page) -> None:
@@ -47,6 +51,7 @@ def build(page) -> None:
                     buttons=[],
                     alt_text=_("The picture to be noised"),
                 )
+                beside = picture_given("denoise", image)
                 names = [name.capitalize() for name in bundled.PICTURES]
                 inputs["picture"] = control(
                     "picture",
@@ -64,12 +69,13 @@ def build(page) -> None:
             go, stop = run_row(_("Denoise"), "denoise-go")
             chosen, cost = sampler_controls("denoise")
             inputs |= chosen
-            inputs |= more_controls("denoise")
+            inputs |= more_controls("denoise", ("spacing", "schedule", "clip", "checkpoint"))
             tell_cost(cost, inputs)
+            tell_knowledge(beside, inputs["checkpoint"])
             inputs["device"] = control("device", "denoise", choices=["auto", *devices], visible=len(devices) > 1)
             time_button = gr.Button(_("Time it here"), size="sm", elem_id="denoise-time")
-            times = gr.Markdown(elem_id="denoise-times")
-            time_button.click(errors_shown(compare_devices), inputs["checkpoint"], times, **QUIET)
+            times = timing("denoise-times")
+            time_button.click(errors_shown(timed), inputs["checkpoint"], times, **QUIET)
             follow_model("denoise", inputs, hints, [inputs["steered"]])
             corner = ReceiptCorner("denoise", picture=image)
     inputs["image"] = image
@@ -93,18 +99,16 @@ def build(page) -> None:
     endpoint(inside, "inside", settings=("prompt", "style", "seed", *SAMPLING))
 
 
-def compare_devices(checkpoint: str) -> str:
-    """A table of every device and so many pictures at once: steps a second, of all of them together, and seconds a
-    step; below it in which way each device runs the net, with the dB of finished pictures against the plain net's."""
-    rows, ways = [], []
-    for device in available_devices():
-        for pictures in TIMED:
-            measured = timing(device, checkpoint, pictures=pictures)
-            rate = measured["steps_per_second"]
-            rows.append(f"| {device} | {pictures} | {rate:.0f} | {1 / rate:.5f} |")
-        ways.append(f"**{device}**: {measured['runtime']}")
-    heads = [say("Device"), say("Pictures at once"), say("steps a second"), say("seconds a step")]
-    return "\n".join([f"| {' | '.join(heads)} |", "|---|---|---|---|", *rows, "", "  \n".join(ways)])
+def timed(checkpoint: str) -> Iterator[dict]:
+    """What the model does here, row by row, with what it did elsewhere."""
+    checkpoint = check("checkpoint", checkpoint)
+    measured: list[Row] = []
+    yield timing_value(checkpoint, measured, False)
+    for row in rows(checkpoint):
+        measured.append(row)
+        yield timing_value(checkpoint, measured, False)
+    ways = figure(checkpoint, "", measured)["runtime"].items()
+    yield timing_value(checkpoint, measured, True, " · ".join(f"{device}: {way}" for device, way in ways))
 
 
 def denoise(values: dict, image: Image.Image | None = None):

@@ -49,7 +49,7 @@ def build(page) -> None:
             with gr.Accordion(_("Between two seeds"), open=False):
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
-            inputs |= more_controls("generate")
+            inputs |= more_controls("generate", ("spacing", "schedule", "clip", "checkpoint"))
             tell_cost(cost, inputs)
             follow_model("generate", inputs, hints, [pair])
             corner = ReceiptCorner("generate")

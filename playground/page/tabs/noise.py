@@ -16,6 +16,7 @@ from playground.images import to_pixels, to_tensor
 from playground.images.bundled import PICTURES
 from playground.page.controls import HURRIED, answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.given import picture_given
 from playground.page.parts.knobs import follow_method, knob_controls
 from playground.page.translations import _
 from playground.page.widgets.scrubber import scrubber
@@ -141,6 +142,7 @@ def build(page) -> None:
                 "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
             )
             upload = safe_image(elem_id="noise-upload")
+            picture_given(TAB, upload)
             titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
             schedule = control("schedule", TAB, choices=titles)
             with gr.Accordion(_("More"), open=False, elem_id="noise-more"):
@@ -156,8 +158,6 @@ def build(page) -> None:
         errors_shown(lambda *given: picture_of(*given[:3], int(check("resolution", given[3])))),
         [upload, named, seed, resolution], stage, trigger_mode="always_last", **HURRIED,
     )  # fmt: skip
-    upload.upload(lambda: None, None, named, **HURRIED)
-    named.input(lambda: None, None, upload, **HURRIED)
 
     inputs = {"schedule": schedule, "T": T, "zero_terminal_snr": zero} | knobs
 

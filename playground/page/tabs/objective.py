@@ -9,6 +9,7 @@ from PIL import Image
 
 from playground.page.controls import QUIET, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.given import picture_given
 from playground.page.parts.knobs import named
 from playground.page.parts.model import about_model, model_state
 from playground.page.translations import _
@@ -31,6 +32,7 @@ def build(page) -> None:
             chart = curves(Assay(schedule).value(), "objective-curves")
         with gr.Column(elem_classes="lab-controls"):
             upload = safe_image(label=_("Your picture, or the bundled ones"), elem_id="objective-upload")
+            picture_given(TAB, upload)
             with gr.Row(elem_classes="lab-run"):
                 go = gr.Button(_("Measure"), variant="primary", scale=3, min_width=120, elem_id="objective-measure")
                 stop = gr.Button(_("Stop"), scale=1, min_width=70)

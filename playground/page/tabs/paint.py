@@ -5,22 +5,19 @@ What is painted becomes a picture, what is masked is made anew; a picture is edi
 
 from __future__ import annotations
 
-import base64
 import json
-import time
-from collections.abc import Callable, Mapping
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
 from playground.checkpoints import Outline, outline
-from playground.errors import UserError
-from playground.images import bundled, to_pixels, to_tensor
-from playground.images.lines import line_map
-from playground.page.controls import QUIET, answered, control, safe_image
+from playground.images import bundled
+from playground.page.controls import QUIET, control, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.easel import of_sheet, questions
 from playground.page.parts.first_look import first_look
+from playground.page.parts.given import picture_given, tell_knowledge
 from playground.page.parts.model import follow_model, guidance_state, prompt_controls, starting_model
 from playground.page.parts.more import more_controls
 from playground.page.parts.run import run_row, stop_on, stream
@@ -38,9 +35,7 @@ from playground.runs.experiments import (
     drawn,
     editing,
     filling,
-    last,
     mask_of,
-    painted,
 )
 from playground.runs.settings import STRENGTHS, check
 from playground.runs.wire import encoded
@@ -50,9 +45,6 @@ TITLE = _("Paint")
 RUN = "paint-player"
 EDIT = "edit-player"
 BETWEEN = "between-player"
-LARGEST = 256  # side of a sheet
-ASKING = 64  # questions of easels at once; the engine takes turns among them
-MOST = 200  # questions to the network for one stroke
 TO_STRENGTHS = [f"strength_{k}" for k in range(1, len(STRENGTHS) + 1)]
 DICE = "() => Math.floor(Math.random() * 10000)"
 NAMES = [(name.capitalize(), name) for name in bundled.PICTURES]
@@ -85,6 +77,7 @@ def build_canvas(page) -> None:
             easel = paint({}, first, questions(page.start("device")))
             view = player(RUN)
         with gr.Column(elem_classes="lab-controls"):
+            beside = picture_given("paint", None)
             inputs = {"paint_mode": control("paint_mode", "paint", as_=gr.Radio, choices=modes_of(starting_model()))}
             spoken, hints = prompt_controls("paint")
             inputs |= spoken
@@ -106,10 +99,11 @@ def build_canvas(page) -> None:
                 inputs["paint_sampler"] = control("paint_sampler", "paint", choices=titles)
             inputs |= more_controls("paint")
             follow_model("paint", inputs, hints)
+            tell_knowledge(beside, inputs["checkpoint"])
             inputs["checkpoint"].change(
                 suited, [inputs[name] for name in SUITED], [inputs[name] for name in SUITED[1:]], queue=False, **QUIET
             )
-            corner = ReceiptCorner("paint")
+            corner = ReceiptCorner("paint", sheet=easel)
     only = ("strength", "resamplings", "jump", "mix", "other_picture")
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
     names = json.dumps(list(inputs))
@@ -159,90 +153,6 @@ def suited(name: str, mode: str, steps: float, sampler: str) -> tuple:
     return gr.update(choices=modes, value=known), model.steps or steps, "ddim" if model.steps else sampler
 
 
-def of_sheet(asked: Mapping[str, object], who: object = None) -> Live:
-    """The run that a sheet with its settings asks for, as the page sends them. Raises UserError."""
-    mode = check("paint_mode", asked.get("paint_mode"))
-    picture = picture_of(asked, "picture", 3)
-    mask = picture_of(asked, "mask", 1) if mode == "fill" else None
-    lines = picture_of(asked, "lines", 1) if mode == "lines" else None
-    other = bundled_picture(asked.get("other_picture"), "sunset") if mode == "mix" else None
-    values = {name: value for name, value in asked.items() if name not in ("picture", "mask", "lines")}
-    values |= {"sampler": asked.get("paint_sampler"), "steps": asked.get("paint_steps")}
-    values |= {name: check(f"paint_{name}", values[name]) for name in ("sampler", "steps")}
-    return painted(values, picture, mask, other, lines, who)
-
-
-def bundled_picture(name: object, otherwise: str) -> Image.Image:
-    """A bundled picture by name, LARGEST pixels a side. Raises UserError where there is none of that name."""
-    name = check("picture", name) or otherwise
-    if name not in bundled.PICTURES:
-        names = ", ".join(bundled.PICTURES)
-        raise UserError("There is no picture “{name}”; there are {names}.", name=name, names=names)
-    return bundled.picture(name, LARGEST)
-
-
-def picture_of(asked: Mapping[str, object], name: str, depth: int) -> Image.Image:
-    """A square of n × n pixels of `depth` bytes each in base64. Raises UserError for whatever else comes."""
-    side, text = asked.get("n"), asked.get(name)
-    wrong = UserError("This question has no picture, or one of a wrong size.")
-    if type(side) is not int or not 1 <= side <= LARGEST or not isinstance(text, str):
-        raise wrong
-    if len(text) > 2 * depth * side * side + 4:
-        raise wrong
-    try:
-        pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side, depth)
-    except ValueError as error:
-        raise wrong from error
-    return Image.fromarray(pixels if depth == 3 else pixels[..., 0])
-
-
-def questions(device: object) -> list[Callable]:
-    """What the easel asks: the model's answer to a sheet, a bundled picture to paint on, and the lines of a picture.
-
-    An easel has one question in work at a time, and asks the next when it has the answer; it says itself who it is, for
-    these functions know no sessions.
-    """
-    asking: set[str] = set()
-
-    @answered
-    def answer(asked):
-        if not isinstance(asked, dict):
-            raise UserError("This question has no picture, or one of a wrong size.")
-        who = str(asked.get("who"))[:64]
-        if who in asking or len(asking) >= ASKING:
-            return {"busy": True}
-        asking.add(who)
-        try:
-            began = time.perf_counter()
-            live = of_sheet({**asked, "device": device}, who)
-            lane = live.lanes[-1]
-            nfe = (lane.job.steps_hint or 0) * lane.rows
-            if nfe > MOST:
-                raise UserError("That takes {nfe} evaluations for every stroke: press “Step by step” for it, or take "
-                                "fewer steps.", nfe=nfe)  # fmt: skip
-            final = last(live)
-        finally:
-            asking.discard(who)
-        return {
-            "n": live.engine.picture_size, "pixels": encoded(to_pixels(final)), "seq": asked.get("seq"),
-            "nfe": nfe, "unknown": list(lane.unknown),
-            "device": str(live.engine.device), "ms": round(1000 * (time.perf_counter() - began), 1),
-        }  # fmt: skip
-
-    @answered
-    def ground(asked):
-        picture = bundled_picture(asked.get("picture") if isinstance(asked, dict) else None, "cat")
-        return {"n": LARGEST, "pixels": encoded(np.asarray(picture))}
-
-    @answered
-    def trace(asked):
-        picture = picture_of(asked if isinstance(asked, dict) else {}, "picture", 3)
-        lines = line_map(to_tensor(picture, picture.width))[0, 0] > 0
-        return {"n": picture.width, "lines": encoded(lines.numpy().astype(np.uint8) * 255)}
-
-    return [answer, ground, trace]
-
-
 # ---------------------------------------------------------------- editing by strength
 
 
@@ -258,6 +168,7 @@ def build_editing() -> None:
                     alt_text=_("The picture to be edited"),
                 )
             }
+            beside = picture_given("edit", inputs["image"])
             inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=NAMES, value="cat")
             spoken, hints = prompt_controls("edit")
             inputs |= spoken
@@ -268,6 +179,7 @@ def build_editing() -> None:
             inputs["guidance_scale"] = control("guidance_scale", "edit", **guidance_state(starting_model()))
             inputs |= more_controls("edit")
             follow_model("edit", inputs, hints)
+            tell_knowledge(beside, inputs["checkpoint"])
             corner = ReceiptCorner("edit", picture=inputs["image"])
 
     def prepare(values: dict, who: object) -> Live:
@@ -292,6 +204,8 @@ def build_between() -> None:
                 ("other", "other_picture", "sunset", _("The picture to go to")),
             ):
                 inputs[image] = safe_image(elem_id=f"between-{image}", buttons=[], alt_text=said, label=said)
+                if image == "image":
+                    beside = picture_given("between", inputs[image])
                 inputs[picture] = control(picture, "between", label=_("Or one of these"), choices=NAMES, value=start)
             spoken, hints = prompt_controls("between")
             inputs |= spoken
@@ -302,6 +216,7 @@ def build_between() -> None:
             inputs["guidance_scale"] = control("guidance_scale", "between", **guidance_state(starting_model()))
             inputs |= more_controls("between")
             follow_model("between", inputs, hints)
+            tell_knowledge(beside, inputs["checkpoint"])
             corner = ReceiptCorner("between")
 
     def prepare(values: dict, who: object) -> Live:

@@ -12,6 +12,7 @@ from playground.errors import UserError
 from playground.images.bundled import PICTURES
 from playground.page.controls import HURRIED, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.given import picture_given
 from playground.page.translations import _
 from playground.page.widgets.curves import curves
 from playground.runs.figures import SCHEDULE_VIEWS, schedule_curves
@@ -45,6 +46,7 @@ def build(page) -> None:
                 "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
             )
             upload = safe_image(elem_id="schedules-upload")
+            picture_given(TAB, upload)
             with gr.Accordion(_("More"), open=False, elem_id="schedules-more"):
                 seed = control("seed", TAB)
                 groups, sliders = {}, []
@@ -73,8 +75,6 @@ def build(page) -> None:
         errors_shown(lambda name, image, seed: gr.HTML(picture=strip_picture(name, image, seed))),
         [named, upload, seed], chart, trigger_mode="always_last", **HURRIED,
     )  # fmt: skip
-    upload.upload(lambda: None, None, named, **HURRIED)
-    named.input(lambda: None, None, upload, **HURRIED)
     settings = ("schedules", "T", "t", "points", "zero_terminal_snr", "seed", "picture", "image", "view")
     more = {"settings": (*settings, "knobs", "dark"), "defaults": {"view": "alpha_bar"}}
     endpoint(curves_endpoint, "schedule_curves", **more)

@@ -18,6 +18,9 @@ def paint(value: dict, first: dict, answers: list[Callable], elem_id: str = "pai
 
     first: the picture that it begins with, ``{"n": side, "pixels": base64 of RGB bytes}``.
     answers: the server functions `answer` (the settings with n, picture, mask and seq → n, pixels, ms, nfe, device,
-    unknown) and `ground` (a bundled picture's name and n → n, pixels).
+    unknown), `ground` (a bundled picture's name → n, pixels) and `trace` (n and a picture → its lines).
+
+    A new value of its property `restored`, {n, picture, mask, lines}, is put on the sheet.
     """
-    return widget("paint", value, elem_id, ("ready",), server_functions=answers, first=first, pictures=list(PICTURES))
+    given = {"first": first, "pictures": list(PICTURES), "restored": None}
+    return widget("paint", value, elem_id, ("ready",), server_functions=answers, **given)

@@ -17,12 +17,13 @@ from playground.runs.opened import laid_open
 
 @answered
 def step(asked) -> dict:
-    """What the player asks of a step: {run, lane, step, clipped} → `opened.laid_open`."""
+    """What the player asks of a step: {run, lane, step, clipped: null is as in the run} → `opened.laid_open`."""
     asked = asked if isinstance(asked, dict) else {}
     run, lane, index = asked.get("run"), asked.get("lane"), asked.get("step")
     if not isinstance(run, str) or type(lane) is not int or type(index) is not int:
         raise UserError("This run is not kept any more. Make it again, and open its steps then.")
-    return laid_open(run, lane, index, asked.get("clipped") is not False, who=run)
+    clipped = asked.get("clipped")
+    return laid_open(run, lane, index, clipped if isinstance(clipped, bool) else None, who=run)
 
 
 @answered

@@ -20,11 +20,12 @@ const PARTS = () => ({
   eps: ["ε̂", text("the noise that goes with it")],
   mean: ["μ̃", text("where it would go without fresh noise")],
   fresh: ["σ·z", text("fresh noise")],
+  known: ["x<sub>0</sub>", text("what is known, around the hole")],
   after: ["x′", text("the next x: the sum of both")],
 });
 /** Which picture a term of the sum is. */
-const VIEW = { x: "x", x0: "x0", eps: "eps", z: "fresh" };
-const SIGN = { x: "x", x0: "x̂<sub>0</sub>", eps: "ε̂", z: "z" };
+const VIEW = { x: "x", x0: "x0", eps: "eps", z: "fresh", known: "known" };
+const SIGN = { x: "x", x0: "x̂<sub>0</sub>", eps: "ε̂", z: "z", known: "x<sub>0</sub>" };
 
 /** The index of what was believed so many questions ago: "−2" for two. */
 export const ago = (of, k) => (of === "z" ? (k ? `${k + 1}` : "") : k ? `−${k}` : "");
@@ -43,7 +44,7 @@ export function makeStep(player, state, server) {
   /** @type {HTMLButtonElement} */
   const button = player.querySelector(".open");
   let shown = null; // what the server said last
-  let clipped = true;
+  let clipped = null; // as in the run, or as a person chose
   let lane = 0;
   const inside = server && server.inside ? makeInside(server) : null;
 
@@ -52,7 +53,7 @@ export function makeStep(player, state, server) {
     (answer, question) => {
       if (!state.film || question.run !== state.film.run) return;
       if (answer.error) return tell(answer.error);
-      shown = answer;
+      shown = { ...answer, run: question.run };
       build(question);
     },
     () => tell(text("The server does not answer. Try again.")),
@@ -70,6 +71,7 @@ export function makeStep(player, state, server) {
     button.hidden = !server || !server.step;
     button.disabled = !film;
     if (box.hidden || !film) return;
+    if (shown && shown.run !== film.run) clipped = shown = null;
     if (!film.end) return tell(text("When the run is over, its steps can be opened here."));
     lane = Math.min(lane, film.lanes.length - 1);
     const frame = film.frame(Math.max(0, place), lane);
@@ -143,6 +145,7 @@ export function makeStep(player, state, server) {
     const grid = node("div", "parts");
     for (const [name, [sign, meaning]] of Object.entries(PARTS())) {
       const view = shown.views[name];
+      if (!view) continue;
       const figure = node("figure", "part");
       figure.dataset.of = name;
       figure.tabIndex = 0;

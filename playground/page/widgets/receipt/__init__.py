@@ -8,9 +8,10 @@ import threading
 import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gradio as gr
+import numpy as np
 
 from playground.errors import UserError
 from playground.page.controls import QUIET, errors_shown
@@ -19,6 +20,7 @@ from playground.page.undocumented import kept_file
 from playground.page.widgets import widget
 from playground.runs.receipts import Receipt, files, read_receipt
 from playground.runs.records import RunRecord
+from playground.runs.wire import encoded
 
 KEPT = 3600  # seconds that a session's last run, and its files, stay
 SESSIONS = 64  # whose last runs stay
@@ -32,11 +34,12 @@ class ReceiptCorner:
         corner.follow(event)
 
     where `run` calls ``corner.forget(request.session_hash)`` first and ``corner.keep(request.session_hash, records)``
-    last. What is kept is on the server alone, and changes with the run itself: events of the page's that set it come in
-    any order. When the event has ended well, the corner says whether a picture is that of the dropped receipt.
+    last. `sheet`: the easel that a run was painted on, which gets back what was on it. What is kept is on the server
+    alone, and changes with the run itself: events of the page's that set it come in any order. When the event has ended
+    well, the corner says whether a picture is that of the dropped receipt.
     """
 
-    def __init__(self, tab: str, picture: gr.Image | None = None) -> None:
+    def __init__(self, tab: str, picture: gr.Image | None = None, sheet: gr.HTML | None = None) -> None:
         self.start_keeping()
         self.dropped = gr.State(None, time_to_live=KEPT)
         with gr.Accordion(_("Keep this run, or bring one back"), open=False, elem_id=f"{tab}-receipts"):
@@ -52,8 +55,10 @@ class ReceiptCorner:
             )
             self.said = widget("receipt", elem_id=f"{tab}-receipt")
         keep.click(errors_shown(self.files), None, kept, **QUIET)
-        outputs = [self.said, self.dropped] + ([picture] if picture is not None else [])
-        drop.upload(errors_shown(_restored(len(outputs))), drop, outputs, **QUIET)
+        given = {picture: lambda receipt: receipt.start or gr.skip(), sheet: _sheet}
+        given = {component: told for component, told in given.items() if component is not None}
+        outputs = [self.said, self.dropped, *given]
+        drop.upload(errors_shown(_restored(list(given.values()))), drop, outputs, **QUIET)
 
     def files(self, request: gr.Request):
         """The files of the session's run. Raises UserError where it has none."""
@@ -105,15 +110,32 @@ def _files(records: Sequence[RunRecord]):
     return gr.File([kept_file(data, name) for name, data in made.items()], visible=True)
 
 
-def _restored(outputs: int):
+def _sheet(receipt: Receipt):
+    """What the easel is told: the side of the sheet and its layers, as it sends them itself."""
+    if receipt.start is None and receipt.lines is None:
+        return gr.skip()
+    known = receipt.lines if receipt.start is None else np.asarray(receipt.start)
+    told = {"n": known.shape[0], "nonce": secrets.token_hex(4)}
+    layers = {"picture": receipt.start, "mask": receipt.mask, "lines": receipt.lines}
+    for name, layer in layers.items():
+        if layer is not None:
+            pixels = np.asarray(layer) if name == "picture" else layer * np.uint8(255)
+            if pixels.shape[:2] == (told["n"], told["n"]):
+                told[name] = encoded(pixels)
+    return gr.HTML(restored=told)
+
+
+def _restored(given: Sequence[Callable[[Receipt], object]]):
+    """`given` says what each further output gets of a receipt."""
+
     def restored(path: str | None) -> list:
         if not path:
-            return [gr.skip()] * outputs
+            return [gr.skip()] * (2 + len(given))
         receipt = read_receipt(path)
         lines = [say(message) for message in receipt.messages]
         lines.append(say("The settings are restored. Run them again and the pictures are compared."))
         value = {"settings": receipt.settings, "lines": lines, "nonce": secrets.token_hex(4)}
-        return [value, receipt, receipt.start or gr.skip()][:outputs]
+        return [value, receipt, *(told(receipt) for told in given)]
 
     return restored
 
