@@ -32,7 +32,7 @@ def easel(page, app_url):
 
 def settled(page) -> None:
     """Whatever was asked last has been answered, and is shown."""
-    expect(page.locator(ROOT)).to_have_attribute("data-state", "answered", timeout=20_000)
+    expect(page.locator(ROOT)).to_have_attribute("data-state", "answered", timeout=40_000)
     page.wait_for_function(f"(({{dataset}}) => dataset.shown === dataset.wanted)(document.querySelector('{ROOT}'))")
 
 
@@ -109,7 +109,9 @@ def test_lines_become_a_picture_that_has_them(page, app_url):
     page.goto(f"{app_url}/?tab=paint&checkpoint=avatars-64-turbo&paint_mode=lines&paint_steps=4&seed=3")
     settled(page)
     blank = page.evaluate(SEEN)["answer"]
+    asked = page.locator(ROOT).get_attribute("data-wanted")
     page.get_by_role("button", name="Lines of the picture").click()
+    expect(page.locator(ROOT)).not_to_have_attribute("data-wanted", asked)
     settled(page)
     traced = page.evaluate(SEEN)["answer"]
     assert len(traced) == 3 * 64 * 64 and traced != blank
@@ -124,13 +126,13 @@ def test_lines_become_a_picture_that_has_them(page, app_url):
 
 
 def test_everything_on_the_easel_is_reached_by_the_tab_key(easel):
+    name = "({ariaLabel, labels, innerText, title}) => ariaLabel || labels?.[0]?.innerText || innerText || title"
     easel.locator("#paint-canvas").focus()
     met = []
     while not met or met[-1] != "To the other tabs":
         assert len(met) < 40, met
         easel.keyboard.press("Tab")
-        met.append(easel.evaluate("(({ariaLabel, innerText, labels, className}) => ariaLabel || innerText || "
-                                  "labels?.[0]?.innerText || className)(document.activeElement)").strip())  # fmt: skip
+        met.append(easel.evaluate(f"({name})(document.activeElement)").strip())
     for name in ("Download", "Brush", "Eraser", "Fill", "Pick", "Size", "black", "Any colour", "Paint on", "Upload"):
         assert name in [each.split("\n")[0] for each in met], (name, met)
     easel.get_by_role("button", name="Eraser").press("Space")
@@ -232,7 +234,7 @@ def test_no_barrier_that_axe_knows_of(page, app_url, theme):
     expect(page.locator(ROOT)).to_have_attribute("data-mode", "fill")
     for mode in ("fill", "mix"):
         page.locator(f"#paint-paint_mode input[value={mode}]").check()
-        expect(page.locator(ROOT)).to_have_attribute("data-mode", mode)
+        expect(page.locator(ROOT)).to_have_attribute("data-mode", mode, timeout=20_000)
         found = Axe().run(page, options={"rules": {"aria-prohibited-attr": {"enabled": False}}})
         assert found.violations_count == 0, found.generate_report()
 
@@ -242,7 +244,7 @@ def test_a_picture_given_in_one_tab_is_that_of_all_and_the_one_before_a_press_aw
     halves.paste((0, 0, 255), (60, 0, 120, 90))
     halves.save(tmp_path / "halves.png")
     page.goto(f"{app_url}/?tab=denoise&start=picture&checkpoint=emoji-32&guidance_scale=1&paint_steps=2")
-    expect(page.locator("#denoise-given .knows")).to_have_text(re.compile("emoji at 32 × 32"))
+    expect(page.locator("#denoise-given .knows")).to_have_text(re.compile("emoji at 32 × 32"), timeout=20_000)
     page.locator("#denoise-image input[type=file]").set_input_files(tmp_path / "halves.png")
     expect(page.locator("#denoise-given .before")).to_be_visible()
     page.get_by_role("tab", name="Paint", exact=True).click()

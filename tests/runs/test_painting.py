@@ -15,7 +15,7 @@ from playground.errors import UserError
 from playground.images import bundled, to_pixels, to_tensor
 from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.runs import experiments
-from playground.runs.experiments import between_pictures, drawing_of, drawn, filling, mask_of
+from playground.runs.experiments import between_pictures, drawing_of, drawn, filling, mask_of, painted
 from playground.runs.notebooks import notebook
 from playground.samplers.noise import noise_of
 from playground.schedules import spaced
@@ -151,6 +151,18 @@ def test_a_drawing_becomes_a_picture_with_its_lines_and_a_notebook(draws, monkey
     assert "The same picture, to the last bit." in capsys.readouterr().out
     with pytest.raises(UserError, match="Nothing is drawn"):
         drawing_of(Image.new("RGB", (8, 8), "white"), SIDE)
+
+
+def test_what_is_painted_is_noised_and_denoised_from_there(model):
+    """SDEdit (Meng et al. 2022), algorithm 2 with DDPM's step."""
+    run = painted(SETTINGS | {"strength": 0.6}, CAT)
+    run.finish()
+    ask, levels, noise = asked_by_hand(model), spaced(model.schedule, STEPS)[2:], noise_of(SEED)
+    x0 = model.space.encode(to_tensor(CAT, SIDE).double())
+    x = levels[0].signal_rate * x0 + levels[0].noise_rate * noise(x0.shape)
+    for here, there in zip(levels, levels[1:], strict=False):
+        x = ddpm_step(x, ask(x, here).x0, here, there, noise(x.shape) if there.t else torch.zeros_like(x))
+    assert np.abs(to_pixels(run.lanes[0].final).astype(int) - to_pixels(model.space.decode(x)[0])).max() <= 1
 
 
 def test_two_pictures_are_noised_alike_mixed_and_denoised(model):
