@@ -61,8 +61,8 @@ export function makeGrounds(root, easel, server, upload, pictures, { changed, te
 
   /** A file of ours is the picture of the other tabs too. */
   async function give(file) {
-    const [sent] = [await upload(file)].flat().filter(Boolean);
-    if (!sent) return;
+    const [sent] = [await upload(file).catch(() => null)].flat();
+    if (!sent) return tell(text("The other tabs could not get this picture."), true);
     seen = sent.path;
     shared.give({ orig_name: file.name, mime_type: file.type, size: file.size, is_stream: false, ...sent, meta: { _type: "gradio.FileData" } });
   }
@@ -82,9 +82,13 @@ export function makeGrounds(root, easel, server, upload, pictures, { changed, te
     seen = known;
     if (begun) return;
     if (!now.file) return named(known);
-    const blob = await fetch(now.file.url).then((answer) => answer.blob());
-    const bitmap = await createImageBitmap(blob);
-    if (known === seen) put(...reduced(bitmap, bitmap.width, bitmap.height));
+    try {
+      const blob = await fetch(now.file.url).then((answer) => answer.blob());
+      const bitmap = await createImageBitmap(blob);
+      if (known === seen) put(...reduced(bitmap, bitmap.width, bitmap.height));
+    } catch {
+      tell(text("That file is not a picture this browser can read."), true);
+    }
   }
 
   async function named(name) {
