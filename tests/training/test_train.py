@@ -1,5 +1,6 @@
 """Training: it learns, what it writes loads, and a run that was interrupted ends as one that was not."""
 
+import copy
 import json
 import math
 import os
@@ -184,8 +185,9 @@ def test_learning_rate(data):
 
 def test_interrupted_and_resumed_ends_in_the_same_weights(data, tmp_path):
     whole, first = trainer(data), trainer(data)
-    for part in ("net", "mean"):  # one start: another thread may have drawn from torch's generator in between
-        getattr(first, part).load_state_dict(getattr(whole, part).state_dict())
+    begun = {part: copy.deepcopy(getattr(whole, part).state_dict()) for part in ("net", "mean")}
+    for part, weights in begun.items():  # one start: another thread may have drawn from torch's generator in between
+        getattr(first, part).load_state_dict(weights)
     for _ in range(6):
         whole.train_step(0.0)
     for _ in range(3):
@@ -197,11 +199,12 @@ def test_interrupted_and_resumed_ends_in_the_same_weights(data, tmp_path):
     assert (second.step, second.images) == (3, 24) and second.loss == first.loss
     for _ in range(3):
         second.train_step(0.0)
+    # To the bit, as long as no other thread changes how many threads MKL may take: then sums are grouped otherwise.
     for part in ("net", "mean"):
-        for (name, a), b in zip(
-            getattr(whole, part).state_dict().items(), getattr(second, part).state_dict().values(), strict=True
-        ):
-            assert torch.equal(a, b), f"{part}.{name}"
+        start, ended, resumed = begun[part], getattr(whole, part).state_dict(), getattr(second, part).state_dict()
+        for name, weight in ended.items():
+            apart, moved = (weight - resumed[name]).norm(), (weight - start[name]).norm()
+            assert apart <= 1e-3 * moved, f"{part}.{name}"
 
 
 def test_a_foreign_state_is_refused(data, tmp_path):
