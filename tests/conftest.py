@@ -102,6 +102,30 @@ def browser_context_args(browser_context_args):
     return {**browser_context_args, "viewport": {"width": 1366, "height": 768}, "locale": "en-GB"}
 
 
+@pytest.fixture(scope="session")
+def contexts(browser):
+    made = {}
+    yield made
+    for context in made.values():
+        context.close()
+
+
+@pytest.fixture
+def context(browser, contexts, browser_context_args):
+    """One for all tests that ask for the same, so that the page's scripts are fetched and compiled once; what a test
+    has opened and stored goes with it."""
+    key = repr(sorted(browser_context_args.items()))
+    if key not in contexts:
+        contexts[key] = browser.new_context(**browser_context_args)
+    context = contexts[key]
+    yield context
+    for left in context.pages:
+        left.close()
+    context.clear_cookies()
+    context.clear_permissions()
+    context.unroute_all()
+
+
 @pytest.fixture
 def page(page):
     """Playwright's page; a script error or a request to another machine fails the test."""
@@ -115,6 +139,8 @@ def page(page):
             else None
         ),
     )
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     yield page
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear()")
     assert not wrong

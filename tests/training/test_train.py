@@ -186,8 +186,6 @@ def test_learning_rate(data):
 def test_interrupted_and_resumed_ends_in_the_same_weights(data, tmp_path):
     whole, first = trainer(data), trainer(data)
     begun = {part: copy.deepcopy(getattr(whole, part).state_dict()) for part in ("net", "mean")}
-    for part, weights in begun.items():  # one start: another thread may have drawn from torch's generator in between
-        getattr(first, part).load_state_dict(weights)
     for _ in range(6):
         whole.train_step(0.0)
     for _ in range(3):
