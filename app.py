@@ -15,6 +15,7 @@ import gradio as gr
 
 from playground import checkpoints
 from playground.errors import UserError
+from playground.models.publishing import writable
 from playground.page import channels
 from playground.page.controls import Page
 from playground.page.parts.given import share_pictures
@@ -104,7 +105,7 @@ def main() -> None:
         checkpoint = checkpoints.offer(args.checkpoint)
         schedule = checkpoints.outline(checkpoint).schedule or None  # None keeps the table's
         table = with_defaults(checkpoint=checkpoint, device=args.device, schedule=schedule)
-        checkpoints.writable(os.environ.get("GRADIO_TEMP_DIR") or os.path.join(tempfile.gettempdir(), "gradio"))
+        writable(os.environ.get("GRADIO_TEMP_DIR") or os.path.join(tempfile.gettempdir(), "gradio"))
         auth = tuple(args.auth.split(":", 1)) if args.auth else None
         if auth and len(auth) != 2:
             raise UserError("--auth takes a name and a password with a colon between them.")

@@ -8,15 +8,10 @@ that keeps edges sharp where the squared one blurs them.
 from __future__ import annotations
 
 import argparse
-import math
-import sys
-from pathlib import Path
 
-import torch
-
-from playground.checkpoints import publishing, writable
 from playground.errors import UserError
-from playground.models.devices import choose_device, threads
+from playground.models.publishing import publishing
+from playground.training import command
 from playground.training.autoencoding import fit
 from playground.training.data import held_out, read_pictures
 from playground.training.quality import psnr
@@ -24,36 +19,27 @@ from playground.training.recipe import Recipe
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m playground.autoencode", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="folder or zip of pictures, as for playground.train")
-    parser.add_argument("--out", required=True, type=Path, help="the folder where it goes")
+    data = "pictures, as for playground.train"
+    parser = command.arguments("autoencode", __doc__, data, "the folder where it goes", 100_000)
     parser.add_argument("--size", type=int, default=64, help="side of the pictures in pixels (%(default)s)")
     parser.add_argument("--dims", type=int, nargs="+", default=[32, 96], help="channels at a half, a quarter … (32 96)")
     parser.add_argument("--blocks", type=int, default=2, help="at each of them (%(default)s)")
     parser.add_argument("--noise", type=float, default=0.05, help="on the latents, standard deviation (%(default)s)")
-    parser.add_argument("--images", type=int, default=100_000, help="stop after having seen so many (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="or after so long, whichever is first")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--held-out", type=int, default=Recipe.held_out, help="as in the training (%(default)s)")
     parser.add_argument("--seed", type=int, default=Recipe.seed, help="as in the training (%(default)s)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
     return parser
 
 
 def main(argv: list[str] | None = None) -> None:
     args = arguments().parse_args(argv)
-    try:
-        device = choose_device(args.device)
-        torch.set_num_threads(threads())
+    with command.told("autoencode"):
         if args.size % 2 ** len(args.dims):
             raise UserError("--size must be a multiple of {factor}.", factor=2 ** len(args.dims))
-        writable(args.out)
+        device = command.ready(args)
         training, held = held_out(read_pictures(args.data, args.size), args.held_out, seed=args.seed)
         net = fit(training, args, device)
-    except UserError as error:
-        sys.exit(f"playground.autoencode: {error}")
     with publishing(args.out) as draft:
         net.save_pretrained(draft)
     if len(held):

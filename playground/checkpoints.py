@@ -7,13 +7,10 @@ ever unpickled.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -29,6 +26,7 @@ from playground.models import diffusers as pretrained
 from playground.models.autoencoder import Autoencoder, Pixels
 from playground.models.conditioning import Condition, Conditioner, TextTransformer, Vocabulary
 from playground.models.initial import InitialWeights
+from playground.models.publishing import publishing
 from playground.models.unet import UNet
 from playground.schedules import SCHEDULES, NoiseSchedule
 
@@ -57,6 +55,7 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         text: arguments of `TextTransformer`, which reads prompts in their order; without, the words' mean is taken.
         guidance: of a distilled model, the guidance scale that its answers have inside.
         steps: of a distilled model, how many it was made for.
+        teacher: of a distilled model, the name of the one it was distilled from.
     """
 
     def __init__(
@@ -76,6 +75,7 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         text: dict | None = None,
         guidance: float | None = None,
         steps: int | None = None,
+        teacher: str | None = None,
     ) -> None:
         super().__init__()
         if prediction not in PREDICTIONS:
@@ -90,7 +90,7 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         self.prediction_kind = prediction
         self.vocabulary = Vocabulary(words)
         self.styles = list(styles)
-        self.guidance, self.steps = guidance, steps
+        self.guidance, self.steps, self.teacher = guidance, steps, teacher
         self.conditions = kinds(words, styles, unet)
         self.conditional = bool(self.conditions)
         self.reads_order = text is not None
@@ -190,42 +190,6 @@ class Checkpoint(nn.Module, PyTorchModelHubMixin):
         raise UserError("Those weights are pickled, and are not opened. Convert them to model.safetensors first.")
 
 
-@contextlib.contextmanager
-def publishing(folder: Path | str) -> Iterator[Path]:
-    """A draft of what is to be written into `folder`: its files take their places, one rename each, when all of them
-    are whole. If anything fails before, on a full disk for instance, the folder keeps what it had.
-
-    Raises:
-        UserError: nothing can be written there.
-    """
-    folder = writable(folder)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
-    try:
-        yield draft
-        for file in sorted(draft.iterdir(), key=lambda file: file.name == _FILES[1]):  # the weights last
-            os.replace(file, folder / file.name)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def writable(folder: Path | str) -> Path:
-    """The folder, made if need be, after a trial whether files can be written there.
-
-    Raises:
-        UserError: they can't. Who works for hours asks before, not after.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(
-            "Nothing can be written to {folder}: {reason}.", folder=folder, reason=error.strerror
-        ) from error
-    return folder
-
-
 def kinds(words: Sequence[str], styles: Sequence[str], unet: dict | None) -> tuple[str, ...]:
     """What a model can be told: of "style", "text" and "lines" those that its config has."""
     known = {"style": bool(styles), "text": bool(words), "lines": bool((unet or {}).get("lines"))}
@@ -244,6 +208,7 @@ class Outline:
     guidance: float | None = None  # see Checkpoint
     steps: int | None = None
     side: int = 0  # of its pictures in pixels; 0 where the configs do not say
+    teacher: str | None = None
 
     @property
     def conditional(self) -> bool:
@@ -262,7 +227,8 @@ def outline(name: str) -> Outline:
         words, styles = tuple(config["words"]), tuple(config["styles"])
         told = kinds(words, styles, config["unet"]), config.get("text") is not None
         side = config["size"] * 2 ** len((config.get("autoencoder") or {"dims": ()})["dims"])
-        return Outline(words, styles, config["schedule"], *told, config.get("guidance"), config.get("steps"), side)
+        guidance, steps, teacher = (config.get(key) for key in ("guidance", "steps", "teacher"))
+        return Outline(words, styles, config["schedule"], *told, guidance, steps, side, teacher)
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return Outline()
 

@@ -25,12 +25,11 @@ from playground.checkpoints import (
     Checkpoint,
     load,
     locate,
-    publishing,
-    writable,
 )
 from playground.errors import UserError, decoded
 from playground.models.denoiser import UNetDenoiser
 from playground.models.devices import choose_device, threads
+from playground.models.publishing import publishing, writable
 from playground.runs.settings import check
 from playground.samplers import SAMPLERS
 from playground.training import showing

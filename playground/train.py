@@ -8,19 +8,14 @@ command goes on from there.
 from __future__ import annotations
 
 import argparse
-import math
-import sys
 from dataclasses import fields
 from pathlib import Path
 
-import torch
-
-from playground.checkpoints import PREDICTIONS, load, writable
+from playground.checkpoints import PREDICTIONS, load
 from playground.errors import UserError
 from playground.models.autoencoder import load_autoencoder
-from playground.models.devices import choose_device, threads
 from playground.schedules import SCHEDULES
-from playground.training import many
+from playground.training import command, many
 from playground.training.data import in_latents, read_pictures, with_lines
 from playground.training.recipe import Recipe
 from playground.training.session import runs_of, train
@@ -35,15 +30,10 @@ CHOICES = {
 }
 
 
-def arguments(about: str) -> argparse.ArgumentParser:
+def arguments() -> argparse.ArgumentParser:
     """The command line: where from and where to, how long, and every field of Recipe."""
-    parser = argparse.ArgumentParser(prog="python -m playground.train", description=about)
-    parser.add_argument("--data", required=True, help="folder or zip of pictures, plain or with a metadata.jsonl")
-    parser.add_argument("--out", required=True, type=Path, help="where the checkpoint goes: checkpoints/NAME")
-    parser.add_argument("--images", type=int, default=1_000_000, help="stop after having seen so many")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="or after so long, whichever is first")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
+    data = "pictures, plain or with a metadata.jsonl"
+    parser = command.arguments("train", __doc__, data, "where the checkpoint goes: checkpoints/NAME", 1_000_000)
     parser.add_argument("--accumulate", type=int, default=1, help="parts of a batch, one after the other (1)")
     parser.add_argument("--autoencoder", type=Path, help="train on its latents of --size: see playground.autoencode")
     parser.add_argument("--start", help="begin with the weights of this checkpoint: same net, words and styles")
@@ -61,15 +51,13 @@ def arguments(about: str) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = arguments(__doc__.split("\n")[0]).parse_args(argv)
+    args = arguments().parse_args(argv)
     values = {field.name: getattr(args, field.name) for field in fields(Recipe)}
     recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    try:
+    with command.told("train"):
         if recipe.lines and recipe.text != "transformer":
             raise UserError("--lines needs --text transformer.")
-        writable(args.out)
-        with many.team(choose_device(args.device)) as (team, device):
-            torch.set_num_threads(threads())
+        with many.team(command.ready(args)) as (team, device):
             autoencoder = load_autoencoder(args.autoencoder).to(device) if args.autoencoder else None
             pictures = read_pictures(args.data, recipe.size * (autoencoder.factor if autoencoder else 1))
             pictures = with_lines(pictures, device) if recipe.lines else pictures
@@ -78,8 +66,6 @@ def main(argv: list[str] | None = None) -> None:
             trainer = Trainer(recipe, pictures, device, args.compile, start, autoencoder, team, args.accumulate)
             about = args.about_data or Path(args.data).name
             train(trainer, args.out, runs_of(args.out), args.images, args.minutes, about)
-    except UserError as error:
-        sys.exit(f"playground.train: {error}")
 
 
 if __name__ == "__main__":

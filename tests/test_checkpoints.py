@@ -18,6 +18,7 @@ from playground.checkpoints import (
 )
 from playground.errors import UserError
 from playground.models.conditioning import Condition
+from playground.models.publishing import writable
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_while_it_is_saved_a_checkpoint_can_be_loaded(folder):
 def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="Nothing can be written to"):
-        checkpoints.writable(tmp_path / "file" / "mine")
+        writable(tmp_path / "file" / "mine")
 
 
 def test_unconditional(tmp_path):

@@ -10,18 +10,24 @@ it missed in one step it learns to make good in the next.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from playground.errors import UserError
+from playground.models.publishing import writable
 from playground.schedules import spaced
 from playground.training.captions import Told
 from playground.training.recipe import Recipe
+from playground.training.session import SAVE, begin, finite, stoppable, stopped
 from playground.training.trainer import Trainer
 
 Net = Callable[..., Tensor]
@@ -41,7 +47,7 @@ class Distillation:
     guidance: float = 2.0
     pool: int = 2048
     kept: int = 24
-    updates: int = 48
+    updates: int = 24
     own: float = 0.35
     between: float = 0.2
 
@@ -79,7 +85,7 @@ class Distiller:
         self.rates = torch.tensor(rates, dtype=torch.float32, device=trainer.device)  # (N + 1, 2)
         self.t = torch.tensor([float(level.t) for level in levels], device=trainer.device)
         self.pools: list[tuple[Tensor, Tensor, Told]] = []
-        self.drawn = 0  # pools
+        self.drawn = 0  # number of the next pool
 
     def at(self, index: Tensor | int) -> tuple[Tensor, Tensor]:
         """(signal rate, noise rate), each (B, 1, 1, 1), at these of the teacher's levels."""
@@ -191,12 +197,46 @@ def recipe_of(config: dict, **more: object) -> Recipe:
     return Recipe(**shape, text=text, lines=1 / 3 if unet.get("lines") else 0.0, drop_words=0.0, **more)
 
 
-def distil(distiller: Distiller, images: int, minutes: float, say: Callable[[str], None] = print) -> None:
-    """Learns until so many pictures were seen or minutes are up, whichever comes first."""
-    trainer, began = distiller.trainer, time.monotonic()
-    while (progress := max(trainer.images / images, (time.monotonic() - began) / 60 / minutes)) < 1:
-        distiller.draw_pool()
-        for _ in range(distiller.plan.updates):
+def distil(distiller: Distiller, out: Path, runs: Path, images: int, minutes: float) -> None:
+    """Learns until so many pictures were seen or minutes are up, whichever comes first, for a student that is to be
+    written to `out`. The state is kept in `runs`; who goes on from there draws new pools and does not end with the very
+    same weights, for pools are not kept: they hold gigabytes.
+
+    Raises:
+        UserError: `runs` holds the state of another distillation, `out` a model and `runs` no state of its own, nothing
+            can be written there, or the loss is no longer a number.
+    """
+    trainer, plan = distiller.trainer, distiller.plan
+    about = writable(runs) / "distillation.json"
+    own = json.dumps({"teacher": weights_hash(distiller.teacher), **asdict(plan)})
+    if about.exists() and about.read_text(encoding="utf-8") != own:
+        raise UserError("{path} is of a run with other settings; give those, or another --out.", path=about)
+    state = begin(trainer, out, runs)
+    about.write_text(own, encoding="utf-8")
+    distiller.drawn = trainer.step // plan.updates
+    before, began, saved, progress = trainer.seconds, time.monotonic(), time.monotonic(), 0.0
+    bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
+    with bar, stoppable() as asked:
+        while not asked.is_set() and (progress := max(trainer.images / images, trainer.seconds / 60 / minutes)) < 1:
+            if not distiller.pools or trainer.step % plan.updates == 0:
+                distiller.draw_pool()
             distiller.train_step(progress)
-        trainer.seconds = time.monotonic() - began
-        say(f"{trainer.images:,} images, loss {trainer.loss:.5f}")
+            bar.update(trainer.recipe.batch)
+            trainer.seconds = before + time.monotonic() - began
+            if trainer.step % plan.updates == 0:  # a GPU has to be waited for
+                finite(loss := trainer.loss, trainer.step)
+                bar.write(f"{trainer.images:,} images, loss {loss:.5f}")
+            if time.monotonic() - saved > SAVE:
+                trainer.save(state)
+                saved = time.monotonic()
+    trainer.save(state)
+    if progress < 1:
+        stopped(trainer)
+
+
+def weights_hash(net: nn.Module) -> str:
+    """A name for the very weights of a net."""
+    found = hashlib.sha256()
+    for key, tensor in net.state_dict().items():
+        found.update(key.encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return found.hexdigest()

@@ -12,18 +12,20 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
-from playground.checkpoints import writable
 from playground.errors import UserError
 from playground.images import to_png
+from playground.models.publishing import writable
 from playground.training.cards import write_card
 from playground.training.history import History
 from playground.training.looks import sample_sheet
 from playground.training.trainer import Trainer
 
 LOOK = 25  # steps after which the loss is looked at on a GPU
+SAVE = 120  # seconds after which the state is written
 
 
 def runs_of(out: Path) -> Path:
@@ -51,9 +53,19 @@ def stoppable() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, data: str) -> None:
-    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`,
-    where several processes train the one that leads.
+def finite(loss: float, step: int) -> None:
+    """Raises UserError if the loss is no longer a number."""
+    if not math.isfinite(loss):
+        raise UserError("The loss is no longer a number at step {step}; try a smaller --lr.", step=step)
+
+
+def stopped(trainer: Trainer) -> NoReturn:
+    """Ends a command whose training was asked to end before it was through, and is saved."""
+    sys.exit(f"stopped at step {trainer.step}; the same command goes on from here")
+
+
+def begin(trainer: Trainer, out: Path, runs: Path) -> Path:
+    """The file in `runs` where a training's state is kept; if there is one, the training goes on from it.
 
     Raises:
         UserError: `runs` holds the state of another training, `out` a model and `runs` no state of its training, or
@@ -75,6 +87,17 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
             print(f"going on from step {trainer.step}, {trainer.images} images")
     if not team.same(trainer.step):
         raise UserError("Not all processes of this training see {state}; they must share a folder.", state=state)
+    return state
+
+
+def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, data: str) -> None:
+    """Trains until `images` were seen or `minutes` are up, whichever comes first; writes to `out` and `runs`,
+    where several processes train the one that leads.
+
+    Raises:
+        UserError: see `begin`; or the loss is no longer a number.
+    """
+    state, team = begin(trainer, out, runs), trainer.team
     history = History(runs)
     saved, looked = time.monotonic(), time.monotonic()
     bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
@@ -108,9 +131,8 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
             bar.update(trainer.recipe.batch)
             if look_at_loss:
                 bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            if not math.isfinite(loss):
-                raise UserError("The loss is no longer a number at step {step}; try a smaller --lr.", step=trainer.step)
-            if team.leads and time.monotonic() - saved > 120:
+            finite(loss, trainer.step)
+            if team.leads and time.monotonic() - saved > SAVE:
                 trainer.save(state)
                 saved = time.monotonic()
             if team.leads and time.monotonic() - looked > 900:
@@ -121,7 +143,7 @@ def train(trainer: Trainer, out: Path, runs: Path, images: int, minutes: float, 
     trainer.save(state)
     if progress < 1:
         bar.close()
-        sys.exit(f"stopped at step {trainer.step}; the same command goes on from here")
+        stopped(trainer)
     if history.due(1.0):
         history.add(trainer, 1.0)
     look(final=True)

@@ -1,18 +1,21 @@
 """A student lands where many steps of its teacher do: against a teacher whose flow is known in closed form."""
 
 import json
+import math
+import signal
 
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from playground import distil, train
-from playground.checkpoints import load
+from playground import distil as command
+from playground import train
+from playground.checkpoints import load, outline
 from playground.errors import UserError
 from playground.models.denoiser import UNetDenoiser
 from playground.training.data import PictureSet
-from playground.training.distilling import Distillation, Distiller, ddim_step, recipe_of, secant
+from playground.training.distilling import Distillation, Distiller, ddim_step, distil, recipe_of, secant
 from playground.training.quality import generate
 from playground.training.recipe import Recipe
 from playground.training.trainer import Trainer
@@ -49,9 +52,9 @@ def moved(x, mean, here, there):
 def made(float32):
     pictures = PictureSet(torch.full((8, 3, 8, 8), 128, dtype=torch.uint8), [""] * 8, ["a", "b"] * 4, torch.ones(8))
     sizes = dict(size=8, dims=(32,), attention=(0,), batch=16, held_out=0, sketch=0, drop_style=0.0, drop_all=0.0)
-    trainer = Trainer(Recipe(**sizes), pictures, torch.device("cpu"))
 
     def distiller(**plan) -> Distiller:
+        trainer = Trainer(Recipe(**sizes), pictures, torch.device("cpu"))
         return Distiller(trainer, Gaussian(trainer.net.schedule), Distillation(pool=32, **plan))
 
     return distiller
@@ -113,6 +116,33 @@ def test_starts_of_its_own_are_where_the_student_got_to(made):
     torch.testing.assert_close(target.abs().clamp(max=1), target.abs())
 
 
+def test_a_distillation_that_was_stopped_goes_on(made, tmp_path):
+    out, runs, seen = tmp_path / "student", tmp_path / "runs", {}
+    first, again = made(updates=3), made(updates=3)
+
+    def stopped_in_the_fourth(progress, step=first.train_step):
+        if first.trainer.step == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return step(progress)
+
+    def watched(draw=again.draw_pool):
+        seen.setdefault(again.drawn, [weight.clone() for weight in again.trainer.net.parameters()])
+        draw()
+
+    first.train_step, again.draw_pool = stopped_in_the_fourth, watched
+    with pytest.raises(SystemExit, match="stopped at step 4"):
+        distil(first, out, runs, 96, math.inf)
+    distil(again, out, runs, 96, math.inf)
+    assert list(seen) == [1] and again.trainer.step == 6
+    assert all(map(torch.equal, seen[1], first.trainer.net.parameters()))
+    with pytest.raises(UserError, match="other settings"):
+        distil(made(updates=4), out, runs, 96, math.inf)
+    (runs / "state.safetensors").unlink()
+    (out / "model.safetensors").touch()
+    with pytest.raises(UserError, match="holds a model already"):
+        distil(made(updates=3), out, runs, 96, math.inf)
+
+
 def test_steps_that_do_not_divide_and_models_of_other_kinds_are_refused(made):
     with pytest.raises(UserError, match="multiple"):
         made(steps=3)
@@ -142,11 +172,15 @@ def test_the_commands_train_a_teacher_with_all_conditions_and_distil_it(tmp_path
     with Image.open(tmp_path / "teacher" / "history.webp") as strips:
         side, pictures = written["samples"]["side"], written["samples"]["pictures"]
         assert strips.size == (side * len(pictures), side * len(written["points"]))
-    distil.main("--teacher teacher --data data --out student --pool 8 --updates 2 --batch 4 --images 12 "
+    command.main("--teacher teacher --data data --out student --pool 8 --updates 2 --batch 4 --images 12 "
                 "--device cpu".split())  # fmt: skip
     student = load(tmp_path / "student")
     assert student.conditions == ("style", "text", "lines") and (student.guidance, student.steps) == (2.0, 4)
-    assert "in place of 40" in student.card
+    assert student.teacher == outline(str(tmp_path / "student")).teacher == "teacher"
+    assert "in place of 40" in student.card and "the weights of teacher" in student.card
+    command.main("--teacher teacher --start student --data data --out further --pool 8 --updates 1 --batch 4 "
+                 "--images 4 --device cpu".split())  # fmt: skip
+    assert "the weights of student" in load(tmp_path / "further").card
     condition = student.parse("red square", "a", torch.ones(8, 8))[0]
     pictures, nfe = generate(UNetDenoiser(student), [condition], [0], "ddim", 4, 7.0)
     assert pictures.shape == (1, 3, 8, 8) and nfe == 4
