@@ -15,6 +15,7 @@ import torch
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WORDS = ("blue", "cat", "circle", "face", "red", "square")
 STYLES = ("flat", "round")
+WAIT = 60_000  # ms: how long a test waits for a page on a machine that has other things to do
 
 
 def pytest_collection_modifyitems(items):
@@ -88,6 +89,9 @@ def browser_path() -> str | None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args():
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=WAIT)
     path = browser_path()
     if path is None:
         if os.environ.get("CI"):
@@ -139,7 +143,7 @@ def page(page):
             else None
         ),
     )
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(WAIT)
     yield page
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear()")

@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 
 from playground import checkpoints
 
-expect.set_options(timeout=30_000)
 DROP = """(data) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const dataTransfer = new DataTransfer();

@@ -11,7 +11,6 @@ from playground.page.translations import TRANSLATIONS, _, i18n
 from playground.page.widgets import head, served
 from playground.page.widgets.link import link
 
-expect.set_options(timeout=30_000)
 DOTTED = "A sentence. With dots: and more."
 
 

@@ -21,6 +21,7 @@ from playground.runs.frames import (
     news,
     opening,
 )
+from tests.conftest import WAIT
 
 STEPS = 50
 LONG = 400  # of a run that is to be stopped
@@ -73,7 +74,12 @@ def url():
         duel.click(errors_shown(lambda: (yield from stream(STEPS, lanes=2))), None, view, **quiet)
         stop_on(stop, [running], "test-player")
     _app, address, _share = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head(),
+        server_name="127.0.0.1",
+        prevent_thread_lock=True,
+        quiet=True,
+        run_history=False,
+        ssr_mode=False,
+        head=head(),
         app_kwargs={"routes": [served.ROUTE]},
     )
     yield address
@@ -84,7 +90,7 @@ def url():
 def opened(browser, url):
     """One page for all: opening one is what takes the time."""
     page = browser.new_page(viewport={"width": 1366, "height": 768})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(WAIT)
     page.wrong, page.asked = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
@@ -117,7 +123,6 @@ def until(page, state: str) -> dict:
         "state => { const d = document.querySelector('#test-player .player').dataset;"
         " return d.state === state && +d.painted + +d.skipped === +d.places }",
         arg=state,
-        timeout=60_000,
     )
     return told(page)
 

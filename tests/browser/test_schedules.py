@@ -22,6 +22,7 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
+from tests.conftest import WAIT
 
 CURVES = "#schedules-curves .curves"
 
@@ -50,7 +51,7 @@ def url(tiny_checkpoint):
 def opened(browser, url):
     """One page for all: opening one is what takes the time."""
     page = browser.new_page(viewport={"width": 1366, "height": 900})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(WAIT)
     page.wrong, page.asked = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
@@ -225,7 +226,7 @@ def test_no_step_is_lost_however_the_frames_fall(lab):
 
 def test_each_schedules_own_knobs_are_in_the_link(browser, url):
     page = browser.new_page(viewport={"width": 1366, "height": 900})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(WAIT)
     page.goto(f"{url}?tab=schedules&schedules=linear,cosine&cosine_offset=0.15&t=500")
     page.wait_for_selector(f"{CURVES}[data-drawn=alpha_bar]")
 

@@ -17,7 +17,7 @@ QUERY = "tab=generate&seed=3&count=2&steps=5&sampler=ddpm&guidance_scale=6"
 def opened(page, app_url):
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{app_url}/?{QUERY}")
-    expect(page.locator(PLAYER)).to_have_attribute("data-state", "done", timeout=20_000)
+    expect(page.locator(PLAYER)).to_have_attribute("data-state", "done")
     page.locator(f"{PLAYER} .transport .back").click()
     page.locator(PLAYER).get_by_role("button", name="This step").click()
     expect(page.locator(".anatomy")).to_have_attribute("data-state", "open")
