@@ -11,7 +11,7 @@ from playground.page.controls import QUIET, control
 from playground.page.translations import _
 
 SIGNS = {
-    "beta_tilde": _("β̃, of the posterior"),
+    "beta_tilde": _("β tilde, of the posterior"),
     "beta": _("β, of the forward step"),
     "ancestral": _("an ancestral step"),
     "none": _("nothing"),
