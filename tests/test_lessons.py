@@ -13,10 +13,19 @@ HEADER = "---\norder: 1\nminutes: 3\ntitle: A title\nabout: What it is\nsources:
 
 
 def test_there_are_twelve_in_order_with_three_steps_or_more():
-    found = lessons()
+    found = [each for each in lessons() if not each.is_path]
     assert len(found) >= 12 and [each.order for each in found] == sorted({each.order for each in found})
     assert all(len(each.steps) >= 3 and 3 <= each.minutes <= 6 for each in found)
     assert all(step.do or step.ask for each in found for step in each.steps)
+
+
+def test_a_path_leads_through_lessons_that_are_there_in_the_minutes_it_says():
+    names = {each.name for each in lessons()}
+    paths = [each for each in lessons() if each.is_path]
+    assert paths
+    for each in paths:
+        assert sum(step.minutes for step in each.steps) == each.minutes == 45
+        assert {step.lesson for step in each.steps if step.lesson} <= names - {each.name}
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
@@ -30,6 +39,7 @@ def test_every_lesson_is_there_in_every_language_with_the_same_checks(name, lang
             two.settings, two.until, two.show, two.number and two.number[0]
         )  # fmt: skip
         assert (one.draw and one.draw[0]) == (two.draw and two.draw[0])
+        assert (one.lesson, one.minutes) == (two.lesson, two.minutes)
         assert [right for _, right in one.choices] == [right for _, right in two.choices]
         assert len(one.text) == len(two.text) and (one.do == "") == (two.do == "")
         numbers = [sorted(re.findall(r"{[a-z]+\.[^}]*}", " ".join(step.because))) for step in (one, two)]
@@ -65,6 +75,7 @@ def test_a_step_is_read():
         (HEADER + "## A\nask: Which?", "needs a question with choices"),
         (HEADER + "## A\nask: Which?\n- This one", "The choice in line 10 of mine.md does not say"),
         (HEADER + "## A\nask: Which?\n- This [right]\nnumber: noise.t", "only one of them"),
+        (HEADER + "## A\nlesson: forward\nminutes: few", "The minutes in line 10 of mine.md are a whole number"),
         (HEADER + "## A\nbecause: {noise.taste:.1f}", "nothing on the page is called “noise.taste”"),
     ],
 )

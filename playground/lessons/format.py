@@ -12,6 +12,7 @@ paragraphs, and lines that begin with one of these words and a colon:
                           condition, as in `until`, or ``right`` and ``wrong`` where it needs no measuring
                ``number`` a number is to be guessed: the fact that answers it, and its unit
                ``draw``   a curve is to be drawn: the fact that holds the true one, and the names of both axes
+    lesson   the step is another lesson, by its name; `minutes` says how many this step takes of a path through lessons
     because  what to say once it is done or answered; ``{noise.snr_db:.1f}`` puts a number of the own run there
 
 Names with a dot are facts, what the page has measured or done (FACTS); others are settings. Whoever writes a lesson
@@ -44,7 +45,7 @@ FACTS = {
 }
 FACT = re.compile(r"[a-z]+\.[a-z_0-9]+(\.[a-z_0-9]+)?")
 CHECK = re.compile(r"([a-z_0-9.A-Z]+)\s*(>=|<=|==|!=|>|<)\s*(\S+)")
-WORDS = ("set", "do", "until", "show", "ask", "number", "draw", "because")
+WORDS = ("set", "do", "until", "show", "ask", "number", "draw", "because", "lesson", "minutes")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Step:
     number: tuple[str, str] | None = None  # (fact, unit)
     draw: tuple[str, str, str] | None = None  # (fact, x axis, y axis)
     because: list[str] = field(default_factory=list)
+    lesson: str = ""
+    minutes: int = 0
 
     def json(self) -> dict:
         """As the page takes it."""
@@ -82,7 +85,8 @@ class Step:
             "until": [each.json() for each in self.until], "show": self.show, "ask": self.ask,
             "choices": [[text, right if isinstance(right, bool) else [each.json() for each in right]]
                         for text, right in self.choices],
-            "number": self.number, "draw": self.draw, "because": self.because,
+            "number": self.number, "draw": self.draw, "because": self.because, "lesson": self.lesson,
+            "minutes": self.minutes,
         }  # fmt: skip
 
 
@@ -98,6 +102,11 @@ class Lesson:
     order: int
     minutes: int
     steps: tuple[Step, ...]
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it leads through other lessons."""
+        return any(step.lesson for step in self.steps)
 
     def json(self) -> dict:
         """As the page takes it."""
@@ -180,6 +189,10 @@ def _take(line: str, step: Step, file: str, number: int) -> None:
         for used in re.findall(r"{([a-z]+\.[a-z_0-9.]+)[^}]*}", value):
             _known(used, file, number)
         step.because.append(value)
+    elif word == "minutes":
+        if not value.isdecimal():
+            raise UserError("The minutes in line {n} of {file} are a whole number.", n=number, file=file)
+        step.minutes = int(value)
     else:
         setattr(step, word, value)
 

@@ -14,6 +14,7 @@ import gradio as gr
 from playground import images
 from playground.engine import Runner
 from playground.errors import UserError
+from playground.page.kept import Kept
 from playground.page.translations import _, say
 from playground.page.undocumented import Number, Upload
 from playground.runs import engine_for
@@ -47,6 +48,8 @@ class Page:
     controls: list[tuple[str, str, gr.components.Component]] = field(default_factory=list)  # (tab, setting, component)
     given: list[tuple[gr.HTML, gr.Image | None]] = field(default_factory=list)  # see parts.given
     training: str = "class"
+    answers: Kept = field(default_factory=Kept)  # what a learner has answered to lessons and worksheets
+    corners: list[Kept] = field(default_factory=list)  # where each tab keeps a session's last run
     trained: tuple | None = None  # where the Train tab shows a training, and where its net can be kept
 
     def __enter__(self) -> Page:
@@ -125,7 +128,7 @@ def safe_image(**options) -> gr.Image:
         "placeholder": _("Drop a picture here"),
         "sources": ["upload", "clipboard", "webcam"],
         "height": 150,
-        "elem_classes": "lab-upload",
+        "elem_classes": ["lab-upload", "lab-sets-picture"],
     }
     return SafeImage(**{"type": "pil", "format": "png"} | look | options)
 

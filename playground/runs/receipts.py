@@ -75,8 +75,8 @@ class Receipt:
 # ---------------------------------------------------------------- writing
 
 
-def files(records: Sequence[RunRecord]) -> dict[str, bytes]:
-    """Every kind of receipt of a run of one picture or several, by file name."""
+def files(records: Sequence[RunRecord], answers: Sequence[Mapping] = ()) -> dict[str, bytes]:
+    """Every kind of receipt of a run of one picture or several, by file name; a learner's `answers` are in the JSON."""
     found: dict[str, bytes] = {}
     for record in records:
         same = sum(other.startswith(record.name) for other in found)  # lanes may differ in what a name leaves out
@@ -86,7 +86,7 @@ def files(records: Sequence[RunRecord]) -> dict[str, bytes]:
         f"{run}_sheet.png": sheet(records),
         f"{run}.gif": movie(records, "GIF"),
         f"{run}.webp": movie(records, "WEBP"),
-        f"{run}.json": to_json(records).encode(),
+        f"{run}.json": to_json(records, answers).encode(),
         f"{run}.ipynb": notebooks.notebook(records).encode(),
     }
 
@@ -109,16 +109,15 @@ def settings_text(settings: Mapping[str, object]) -> str:
     return json.dumps(dict(settings), ensure_ascii=False, sort_keys=True)
 
 
-def to_json(records: Sequence[RunRecord]) -> str:
+def to_json(records: Sequence[RunRecord], answers: Sequence[Mapping] = ()) -> str:
     """The whole run: of each picture settings, hash, every step's numbers, and pictures as base64 of raw RGB bytes.
 
     Where those of all steps would be over `PIXEL_BYTES`, only every second step has them, every third, …
     """
     raw = sum(9 * len(record.steps) * record.final.shape[0] * record.final.shape[1] for record in records)
     every = max(1, math.ceil(raw / PIXEL_BYTES))
-    return json.dumps(
-        {"format": FORMAT, "pictures": [_as_dict(record, every) for record in records]}, ensure_ascii=False
-    )
+    content = {"format": FORMAT, "pictures": [_as_dict(record, every) for record in records]}
+    return json.dumps(content | ({"answers": list(answers)} if answers else {}), ensure_ascii=False)
 
 
 def _as_dict(record: RunRecord, every: int) -> dict:
@@ -240,7 +239,8 @@ def _of_json(content: object) -> Receipt:
             final = np.frombuffer(raw, np.uint8).reshape(shape)
         except ValueError as error:
             raise UserError("The picture inside that file is damaged.") from error
-    return _receipt(settings, final, content if "settings" in content else {})
+    hashes = tuple(str(each.get("sha256"))[:64] for each in pictures[:64]) if listed else ()
+    return _receipt(settings, final, content if "settings" in content else {}, hashes)
 
 
 def _receipt(raw: Mapping, final: np.ndarray | None, given: Mapping, hashes: tuple[str, ...] = ()) -> Receipt:

@@ -3,18 +3,52 @@
 import re
 
 import pytest
+import torch
 from playwright.sync_api import expect
 
 from playground.lessons import lessons
+from playground.models.denoiser import UNetDenoiser
 
 PANEL = "#lessons .panel"
+LANGUAGES = ("en", "zh-TW")
+# What a page shows before anybody presses, a tab at a time, is short: it is no lesson's business.
+SHORT = "steps=1&count=1&steps_1=1&steps_2=1&paint_steps=1"
 
 
-def begun(page, url, name):
-    page.goto(f"{url}/?lesson={name}")
-    panel = page.locator(PANEL)
-    expect(panel).to_have_attribute("data-lesson", name, timeout=60_000)
-    return panel
+@pytest.fixture(scope="module", autouse=True)
+def remembered():
+    """The nets answer the same question once: the second language's runs are those of the first."""
+    known, ask = {}, UNetDenoiser._output
+
+    def asked(self, x, t, conditions):
+        keys = [(id(self), row.numpy().tobytes(), *told) for row, *told in zip(x, t.tolist(), conditions, strict=True)]
+        new = [k for k, key in enumerate(keys) if key not in known]
+        if new:
+            answers = ask(self, x[new], t[new], [conditions[k] for k in new])
+            known.update(zip((keys[k] for k in new), answers.split(1), strict=True))
+        return torch.cat([known[key] for key in keys])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UNetDenoiser, "_output", asked)
+        yield
+
+
+@pytest.fixture(scope="module")
+def walkers(browser, browser_context_args, app_url):
+    """A page for each language, on which all its lessons are walked one after the other."""
+    pages = {}
+    for language in LANGUAGES:
+        context = browser.new_context(
+            **browser_context_args | {"locale": "en-GB" if language == "en" else language, "reduced_motion": "reduce"}
+        )
+        pages[language] = page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{app_url}/?{SHORT}")
+        page.locator("#lessons .open:not(:empty)").click()
+        page.locator(f"{PANEL} li").first.wait_for()
+    yield pages
+    for page in pages.values():
+        page.context.close()
 
 
 def walked(page, panel, lesson):
@@ -22,6 +56,7 @@ def walked(page, panel, lesson):
     said = []
     for place, step in enumerate(lesson.steps):
         expect(panel).to_have_attribute("data-step", str(place))
+        expect(panel.locator("h3")).to_have_text(step.heading)
         if step.do:
             panel.locator(".help").click()
         elif step.choices:
@@ -46,31 +81,30 @@ def walked(page, panel, lesson):
     return said
 
 
-@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.name)
-def test_a_lesson_runs_to_its_end(page, app_url, lesson):
-    walked(page, begun(page, app_url, lesson.name), lesson)
-    done = page.locator(f"{PANEL} li", has_text=lesson.title)
-    expect(done).to_contain_text("done")
-
-
-@pytest.fixture
-def browser_context_args(browser_context_args, request):
-    language = getattr(request, "param", "en-GB")
-    return {**browser_context_args, "locale": language}
-
-
-@pytest.mark.parametrize("browser_context_args", ["zh-TW"], indirect=True)
-@pytest.mark.parametrize("name", ["forward", "schedules", "guidance"])
-def test_in_chinese_too(page, app_url, name):
-    lesson = next(each for each in lessons("zh-TW") if each.name == name)
-    panel = begun(page, app_url, name)
-    expect(panel.locator("h3")).to_have_text(lesson.steps[0].heading)
+@pytest.mark.parametrize("name", [lesson.name for lesson in lessons() if not lesson.is_path])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_lesson_runs_to_its_end(walkers, language, name):
+    page = walkers[language]
+    wrong = []
+    page.on("pageerror", wrong.append)
+    lesson = next(each for each in lessons(language) if each.name == name)
+    panel = page.locator(PANEL)
+    if panel.get_attribute("data-lesson"):
+        panel.locator(".all").click()  # one before it broke off
+    entry = panel.locator("li", has_text=lesson.title)
+    entry.locator("button").click()
+    expect(panel).to_have_attribute("data-lesson", name)
     said = walked(page, panel, lesson)
-    assert all(re.search("[\u4e00-\u9fff]", each) for each in said)
+    expect(entry.locator("small")).to_contain_text("✓")
+    assert not wrong
+    if language == "zh-TW":
+        assert all(re.search("[\u4e00-\u9fff]", each) for each in said)
 
 
 def test_a_wrong_guess_is_answered_and_a_measured_one_judged(page, app_url):
-    panel = begun(page, app_url, "forward")
+    page.goto(f"{app_url}/?lesson=forward")
+    panel = page.locator(PANEL)
+    expect(panel).to_have_attribute("data-lesson", "forward", timeout=60_000)
     panel.locator(".help").click()
     expect(panel).to_have_attribute("data-state", "done")
     numbers = panel.locator(".because").inner_text()

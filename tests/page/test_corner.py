@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from playground.page.widgets import receipt
+from playground.page import kept as keeping
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs.records import RunRecord
 
@@ -39,10 +39,10 @@ def test_the_opening_run_never_takes_the_place_of_a_persons_own():
 
 def test_old_runs_and_too_many_are_let_go(monkeypatch):
     kept, now = corner(), [0.0]
-    monkeypatch.setattr(receipt.time, "monotonic", lambda: now[0])
-    for k in range(receipt.SESSIONS + 3):
+    monkeypatch.setattr(keeping.time, "monotonic", lambda: now[0])
+    for k in range(keeping.SESSIONS + 3):
         kept.keep(k, [record(k)])
     assert not kept.of(2) and kept.of(3)
-    now[0] = receipt.KEPT + 1
+    now[0] = keeping.KEPT + 1
     kept.keep("late", [record(0)])
     assert not kept.of(5) and kept.of("late")

@@ -4,19 +4,19 @@ import * as clock from "../lib/clock.js";
 import { facts } from "../lib/facts.js";
 import * as settings from "../lib/settings.js";
 import { announce, text } from "../lib/words.js";
-import { apart, asked, filled, holds, isRight } from "./checks.js";
-import { sketch } from "./sketch.js";
+import { builder } from "./builder.js";
+import { asked, filled } from "./checks.js";
+import { desk, withAnswers } from "./desk.js";
+import { handout } from "./handout.js";
+import { makeKept } from "./kept.js";
+import { make } from "./make.js";
+import { makeProjector } from "./projector.js";
+import { task } from "./tasks.js";
 
 const DONE = "lab-lessons"; // names of the lessons that were finished, in this browser alone
+const RUNNING = ["denoise", "generate", "paint", "duel", "objective"]; // tabs whose numbers come of a run
+const PATIENCE = 700; // ms that the controls have to follow
 const value = (name) => (name.includes(".") ? facts.get(name) : settings.get(name));
-
-function make(tag, words, parent, attributes = {}) {
-  const made = document.createElement(tag);
-  made.textContent = words;
-  Object.assign(made, attributes);
-  parent.append(made);
-  return made;
-}
 
 /** @param {import("../lib/widgets.js").Ui} ui */
 export function mount(ui) {
@@ -28,8 +28,11 @@ export function mount(ui) {
   let lesson = null; // the one in hand, null for the list
   let place = 0; // its step
   let waiting = null; // what the step in hand waits for: called whenever something may have changed
+  let path = null; // the path that a lesson belongs to: {lesson, place}, where to go on after it
+  const kept = makeKept(ui);
   const finished = () => JSON.parse(localStorage.getItem(DONE) || "[]");
 
+  const projector = makeProjector($(".projector"));
   $(".open").textContent = text("Lessons");
   $(".close").setAttribute("aria-label", text("Close the lessons"));
   panel.setAttribute("aria-label", text("Lessons"));
@@ -44,7 +47,7 @@ export function mount(ui) {
   }
   $(".open").onclick = () => open(panel.hidden);
   $(".close").onclick = () => open(false);
-  panel.addEventListener("keydown", (event) => event.key === "Escape" && open(false));
+  panel.addEventListener("keydown", (event) => event.key === "Escape" && (event.preventDefault(), open(false)));
 
   function address(name) {
     const url = new URL(location.href);
@@ -54,7 +57,7 @@ export function mount(ui) {
 
   /** What there is to learn. */
   async function contents() {
-    lesson = waiting = null;
+    lesson = waiting = path = null;
     if (!list.length) list = await ui.server._listed(language);
     address("");
     panel.dataset.lesson = "";
@@ -63,23 +66,70 @@ export function mount(ui) {
     const done = finished();
     const all = make("ol", "", body, { className: "list" });
     for (const one of list) {
-      const button = make("button", "", make("li", "", all), { type: "button", onclick: () => begin(one.name) });
+      const entry = make("li", "", all, { className: one.is_path ? "path" : "" });
+      const button = make("button", "", entry, { type: "button", onclick: () => begin(one.name) });
       make("strong", one.title, button);
       const minutes = text("{minutes} minutes", { minutes: one.minutes });
       make("small", done.includes(one.name) ? `✓ ${text("done")} · ${minutes}` : minutes, button);
       make("span", one.about, button);
     }
+    kept.offer(body);
+    const tools = make("section", "", body, { className: "tools" });
+    make("h3", text("For the teacher"), tools);
+    const row = make("div", "", tools, { className: "row" });
+    const tool = (words, build) => make("button", words, row, { type: "button", onclick: () => view(words, (host) => build(host, ui)) });
+    tool(text("Make a worksheet"), builder);
+    tool(text("Look at answers"), desk);
+    tool(text("Handout"), handout);
+    make("button", text("Projector (P)"), row, { type: "button", onclick: () => projector.toggle() });
     if (!panel.hidden) $(".title").focus({ preventScroll: true }); // what was pressed is gone
   }
 
-  async function begin(name) {
+  /** Another page of the panel, which `build(host)` fills. */
+  function view(title, build) {
+    lesson = waiting = path = null;
+    address("");
+    panel.dataset.lesson = "";
+    $(".title").textContent = title;
+    body.replaceChildren();
+    build(make("div", "", body, { className: "tool" }));
+    const row = make("div", "", body, { className: "row" });
+    make("button", text("All lessons"), row, { type: "button", className: "all", onclick: contents });
+    body.scrollTop = 0;
+    if (panel.hidden) open(true);
+    $(".title").focus({ preventScroll: true });
+  }
+
+  /** The questions of a worksheet, as the page's address has them; the server alone can tell what is right. */
+  async function worksheet(query) {
+    const { title, questions } = await ui.server._worksheet(query);
+    if (!questions.length) return;
+    const steps = questions.map((one, k) => ({
+      heading: "", text: [], settings: {}, do: "", until: [], show: [], number: null, draw: null, because: [],
+      ask: one.ask, choices: one.choices, judge: one.open ? null : (given) => ui.server._judged({ query, place: k, given }), written: true,
+    }));
+    lesson = { name: "", query, title: title || text("Worksheet"), steps };
+    place = 0;
+    if (panel.hidden) open(true);
+    step();
+  }
+
+  /** @param {{lesson: any, place: number} | null} whence the path that it is begun from */
+  async function begin(name, whence = null) {
     const found = await ui.server._lesson({ name, language });
     if (!found.steps) return void contents().then(() => make("p", found.message, body, { role: "alert" }));
     lesson = found;
+    path = whence;
     place = 0;
     address(name);
     if (panel.hidden) open(true);
     step();
+  }
+
+  /** From which minute to which a step of a path goes. */
+  function minutes(place) {
+    const [from, to] = [place, place + 1].map((end) => lesson.steps.slice(0, end).reduce((sum, one) => sum + one.minutes, 0));
+    return { from, to };
   }
 
   /** The page as a step wants it. */
@@ -91,6 +141,11 @@ export function mount(ui) {
       settings.put("t", t);
       clock.tell(t, "lesson");
     }
+  }
+  /** Waits until the controls show what the page is set to: Gradio moves them a little later. */
+  async function followed() {
+    for (const end = Date.now() + PATIENCE; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20)))
+      if (settings.settled()) return;
   }
   /** A setting's value as the page has it: links are text. */
   function typed(name, given) {
@@ -105,22 +160,24 @@ export function mount(ui) {
     panel.dataset.state = "asked";
     $(".title").textContent = lesson.title;
     body.replaceChildren();
-    make("p", text("Step {step} of {count}", { step: place + 1, count: lesson.steps.length }), body, { className: "place" });
-    make("h3", now.heading, body);
+    const where = [text("Step {step} of {count}", { step: place + 1, count: lesson.steps.length })];
+    if (now.minutes) where.push(text("minutes {from} to {to}", minutes(place)));
+    make("p", where.join(" · "), body, { className: "place" });
+    if (now.heading) make("h3", now.heading, body);
     for (const paragraph of now.text) make("p", paragraph, body);
     // Counts begin anew with each step, so that what was done before does not count.
     const counted = /\.(runs|walked|looked|drawn)$/;
-    const guessed = now.number?.[0].replace(/[^.]*$/, ""); // what is to be measured in a run anew
+    const guessed = RUNNING.find((wing) => now.number?.[0].startsWith(`${wing}.`)); // to be measured in a run anew
     for (const name of [...facts.keys()])
-      if (counted.test(name) || (guessed && guessed !== "schedules.half." && name.startsWith(guessed))) facts.delete(name);
+      if (counted.test(name) || (guessed && name.startsWith(`${guessed}.`))) facts.delete(name);
     arrange(now.settings);
-    const task = make("div", "", body, { className: "task" });
+    const host = make("div", "", body, { className: "task" });
     const row = make("div", "", body, { className: "row" });
     waiting = null;
     let shown = false;
 
     /** The step is done: why it is so, and on. */
-    function done(verdict) {
+    function done(verdict, given, right, choice = null, tries = 1) {
       if (shown) return;
       shown = true;
       waiting = null;
@@ -133,84 +190,60 @@ export function mount(ui) {
       body.insertBefore(reason, row);
       reason.scrollIntoView({ block: "nearest" });
       announce([verdict, ...told.map(([, made]) => made.textContent)].filter(Boolean).join(" "));
+      const note = () => keep(now, { given, right, choice, tries });
       const missing = () => told.some(([sentence]) => asked(sentence).some((name) => value(name) === undefined));
-      if (missing()) waiting = () => told.forEach(([sentence, made]) => (made.textContent = filled(sentence, value)));
+      if (missing())
+        waiting = () => {
+          told.forEach(([sentence, made]) => (made.textContent = filled(sentence, value)));
+          if (!missing()) note();
+        };
+      note();
       onwards.hidden = false;
       for (const button of row.querySelectorAll(".help")) button.hidden = true;
     }
-
-    if (now.do) {
-      make("p", now.do, task, { className: "do" });
-      waiting = () => holds(now.until, value) && done(text("Done."));
-      make("button", text("Show me"), row, { type: "button", className: "help", onclick: () => perform(now.show) });
-    } else if (now.choices.length) {
-      const group = make("fieldset", "", task);
-      make("legend", now.ask, group);
-      now.choices.forEach(([words, right], k) => {
-        const choose = () => {
-          for (const other of group.querySelectorAll("button")) other.disabled = true;
-          group.children[k + 1].classList.add("chosen");
-          const known = () => now.choices.some(([, one]) => typeof one === "boolean" || one.every(([name]) => value(name) !== undefined));
-          const judge = () => {
-            if (!known()) return;
-            now.choices.forEach(([, one], j) => group.children[j + 1].classList.toggle("right", isRight(one, value)));
-            panel.dataset.right = isRight(right, value);
-            done(isRight(right, value) ? text("Yes.") : text("That is what many expect. Look again:"));
-          };
-          waiting = judge;
-          judge();
-        };
-        make("button", words, group, { type: "button", className: "choice", onclick: choose });
-      });
-    } else if (now.number) {
-      const [name, unit] = now.number;
-      const form = make("form", "", task);
-      const label = make("label", now.ask, form);
-      const field = make("input", "", label, { type: "number", step: "any", required: true });
-      make("span", ` ${unit} `, label);
-      make("button", text("That is my guess"), form, { className: "choice" });
-      form.onsubmit = (event) => {
-        event.preventDefault();
-        waiting = () => {
-          const truth = value(name);
-          if (truth === undefined) return;
-          const near = Math.abs(Number(field.value) - truth) <= 0.1 * Math.max(1, Math.abs(truth));
-          done(text(near ? "Very close: {truth}." : "It is {truth}.", { truth: Number(truth.toPrecision(4)) }));
-        };
-        waiting();
-        if (!shown) make("p", text("The page measures it in your own run: start it."), form);
-      };
-    } else if (now.draw) {
-      const [name, x, y] = now.draw;
-      make("p", now.ask, task, { className: "do" });
-      waiting = () => {
-        const curve = value(name);
-        if (!curve || task.querySelector("svg")) return;
-        const drawing = sketch(task, curve, x, y);
-        const compare = () => {
-          drawing.reveal();
-          done(text("Your curve and the true one are {share} % of its height apart.", { share: Math.round(100 * apart(drawing.points, curve)) }));
-        };
-        make("button", text("That is my curve"), task, { type: "button", className: "choice", onclick: compare });
-        make("button", text("Show me"), row, { type: "button", className: "help", onclick: () => drawing.show() });
-      };
-    }
+    const wait = (fn) => ((waiting = fn), fn());
+    const mark = (right) => (panel.dataset.right = right);
+    now.tried = (given, tries) => keep(now, { given, right: false, choice: null, tries });
 
     const last = place === lesson.steps.length - 1;
+    if (now.lesson) make("button", text("Open this lesson"), row, { type: "button", className: "go", onclick: () => begin(now.lesson, { lesson, place }) });
     if (place) make("button", text("Back"), row, { type: "button", className: "back", onclick: () => (place--, step()) });
     const next = () => (last ? finish() : (place++, step()));
     const onwards = make("button", last ? text("Finish") : text("Next"), row, { type: "button", className: "next", onclick: next });
     onwards.hidden = Boolean(now.do || now.ask);
-    make("button", text("All lessons"), row, { type: "button", className: "all", onclick: contents });
+    const home = path ? text("Back to “{title}”", { title: path.lesson.title }) : text("All lessons");
+    make("button", home, row, { type: "button", className: "all", onclick: () => (path ? back(path.place) : contents()) });
+    task(now, host, row, { value, wait, done, mark, perform });
     if (!panel.hidden) $(".title").focus({ preventScroll: true });
     body.scrollTop = 0;
-    if (waiting) waiting();
+  }
+
+  /** What was done or answered, with all that it rests on, for who hands it in. */
+  function keep(now, told) {
+    const names = [...now.until, ...now.choices.flatMap(([, right]) => (Array.isArray(right) ? right : []))].map(([name]) => name);
+    names.push(...(now.number ? [now.number[0]] : []), ...now.because.flatMap(asked));
+    const known = Object.fromEntries(names.map((name) => [name, value(name)]).filter(([, one]) => ["number", "string"].includes(typeof one)));
+    kept.note({
+      lesson: lesson.name, title: lesson.title, query: lesson.query || "", step: place, asked: now.ask || now.do, ...told,
+      facts: known, settings: { seed: settings.get("seed"), ...settings.state.values },
+    });
+  }
+
+  /** From a lesson back to its path. */
+  function back(to) {
+    ({ lesson } = path);
+    place = Math.min(to, lesson.steps.length - 1);
+    path = null;
+    address(lesson.name);
+    step();
   }
 
   function finish() {
-    localStorage.setItem(DONE, JSON.stringify([...new Set([...finished(), lesson.name])]));
-    contents();
+    if (lesson.name) localStorage.setItem(DONE, JSON.stringify([...new Set([...finished(), lesson.name])]));
     announce(text("The lesson is finished."));
+    if (path) return back(path.place + 1);
+    if (lesson.name) return contents();
+    view(lesson.title, (body) => (make("p", text("These were all questions."), body), kept.offer(body)));
   }
 
   /** “Show me”: does a step's work as a person would, one thing after the other. */
@@ -219,10 +252,11 @@ export function mount(ui) {
       const button = part.match(/^press ([\w-]+)$/);
       if (!button) {
         arrange(Object.fromEntries(new URLSearchParams(part)));
-        await new Promise((resolve) => setTimeout(resolve, 700)); // the controls have to follow first
+        await followed();
       } else {
-        for (let tries = 0; tries < 50 && !document.getElementById(button[1])?.offsetParent; tries++)
-          await new Promise((resolve) => setTimeout(resolve, 100));
+        for (let tries = 0; tries < 100 && !document.getElementById(button[1])?.offsetParent; tries++)
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        await followed();
         const found = document.getElementById(button[1]);
         const press = () => (found?.matches("button") ? found : found?.querySelector("button"))?.click();
         press();
@@ -241,6 +275,12 @@ export function mount(ui) {
     const listener = () => (ui.element.isConnected ? queueMicrotask(() => waiting && waiting()) : window.removeEventListener(kind, listener));
     window.addEventListener(kind, listener);
   }
-  const linked = new URLSearchParams(location.search).get("lesson");
-  if (linked) begin(linked);
+  // Files of answers, dropped anywhere.
+  window.addEventListener("lab:files", async (/** @type {any} */ { detail }) => {
+    const given = await withAnswers(detail);
+    if (given.length) view(text("Look at answers"), (host) => desk(host, ui, given));
+  });
+  const linked = new URLSearchParams(location.search);
+  if (linked.has("lesson")) begin(linked.get("lesson"));
+  else if (linked.has("ask")) worksheet(location.search);
 }

@@ -12,11 +12,13 @@ export const state = {
   table: [], // names of all settings, in order
   controls: [], // {tab, name, value}: the page's controls, value as they start
   defaults: {},
+  tabs: {}, // name → title, in English
   values: {}, // what was set, by a link or a person
   tab: null,
   returning: null, // the tab that Back or Forward leads to
   pending: new Map(), // name → value on its way to the controls
   sent: new Map(), // index of a control → [[value, when]] lately sent to it: their echoes are no person's doing
+  shown: new Map(), // index of a control → what it said last
   patches: new Map(), // index of a control → other properties on their way to it
   firm: {}, // what was restored last, and stays so until a person touches the page
   locked: new Set(), // names that nothing but the link itself sets
@@ -110,6 +112,7 @@ export function changed(index, value) {
   const { name, value: start } = state.controls[index];
   const now = name in state.values ? state.values[name] : start;
   const echoed = echo(index, value);
+  state.shown.set(index, known(value));
   if (known(now) === known(value) || state.pending.has(name)) return null;
   if (state.locked.has(name)) {
     state.pending.set(name, now); // whatever set it, a button or a sampler's own values: it goes back
@@ -127,6 +130,15 @@ export function changed(index, value) {
   write();
   tell(name, value, "control");
   return { value };
+}
+
+/** Whether all controls that are in the page show what was set. */
+export function settled() {
+  if (following || state.pending.size) return false;
+  return state.controls.every(({ tab, name, value }, index) => {
+    if (!(name in state.values) || !document.getElementById(`${tab}-${name}`)) return true;
+    return (state.shown.get(index) ?? known(value)) === known(state.values[name]);
+  });
 }
 
 /** For Gradio: an update for each control. */
@@ -150,6 +162,7 @@ export function tab(name) {
   if (onward) address.step((search) => address.query(search, state.table, name, state.values));
   state.returning = null;
   write();
+  globalThis.dispatchEvent(new CustomEvent("lab:opened", { detail: name }));
 }
 
 /** [keys, what they do]: the rows of the list behind "?". */

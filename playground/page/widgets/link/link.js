@@ -11,7 +11,7 @@ const { state } = settings;
 export function mount(ui) {
   const $ = (selector) => ui.element.querySelector(selector);
   const { table, controls, defaults, tabs } = ui.props.page;
-  Object.assign(state, { table, controls, defaults });
+  Object.assign(state, { table, controls, defaults, tabs });
   state.ask = () => ui.trigger("follow", {});
   const worksheet = makeWorksheet(tabs);
 
@@ -48,7 +48,7 @@ export function mount(ui) {
   // Back and Forward go through the tabs; the settings stay as they are.
   window.addEventListener("popstate", () => {
     const name = new URLSearchParams(location.search).get("tab") || Object.keys(tabs)[0];
-    if (name === state.tab || !(name in tabs)) return;
+    if (name === state.tab || !(name in tabs) || worksheet.hides(name)) return;
     opening = state.returning = name;
     open(20);
   });
@@ -115,7 +115,7 @@ export function mount(ui) {
 
   // ------------------------------------------------------------ what the page says of itself
 
-  window.addEventListener("lab:tab", ({ detail }) => ((opening = detail), open(20))); // a lesson opens one
+  window.addEventListener("lab:tab", ({ detail }) => worksheet.hides(detail) || ((opening = detail), open(20))); // a lesson opens one
   window.addEventListener("lab:t", ({ detail }) => detail.source !== "settings" && settings.put("t", detail.t, detail.source));
   window.addEventListener("lab:set", ({ detail: { name, value, source } }) => {
     if (source === "settings" || source === "control" || !table.includes(name)) return;
@@ -129,12 +129,16 @@ export function mount(ui) {
   window.addEventListener("drop", (event) => {
     if (event.defaultPrevented || !files(event)) return; // a place of its own has taken it
     event.preventDefault(); // the browser would leave the page for the file
-    const file = event.dataTransfer.files[0];
+    const [file, ...more] = event.dataTransfer.files;
+    if (file) more.length ? given([file, ...more]) : file.slice(0, 100).text().then((words) => (/"playground answers/.test(words) ? given([file]) : bringTo(file)));
+  });
+  const given = (detail) => window.dispatchEvent(new CustomEvent("lab:files", { detail })); // to the lessons
+  function bringTo(file) {
     const corner = [...document.querySelectorAll('[id$="-receipts"]')].find((/** @type {any} */ one) => one.offsetParent);
-    if (!file || !/\.(png|json)$/i.test(file.name)) return say(text("Here a PNG or JSON of a run may be dropped; a picture of yours, onto its place."));
+    if (!/\.(png|json)$/i.test(file.name)) return say(text("Here a PNG or JSON of a run may be dropped; a picture of yours, onto its place."));
     if (!corner) return say(text("Open a tab that makes pictures, and drop the file there."));
     bring(corner, file, 50);
-  });
+  }
   /** Gives the file to the corner's own place for it, which is in the page as soon as the corner is open. */
   function bring(corner, file, tries) {
     const place = corner.querySelector('[id$="-drop"]');
@@ -183,7 +187,8 @@ export function mount(ui) {
     settings.restore(values);
     worksheet.hide(news.hide);
     worksheet.lock(news.lock);
-    $(".reveal").hidden = !news.hide.length && !news.lock.length;
+    // A worksheet's locks are the teacher's, who has `reveal` in the address.
+    $(".reveal").hidden = (!news.hide.length && !news.lock.length) || new URLSearchParams(location.search).has("worksheet");
     if (news.messages.length) say(news.messages.join("\n"));
   }
   ui.watch("value", take);

@@ -1,7 +1,8 @@
 /* Worksheet: what a teacher's link hides and locks, parts of widgets marked data-setting="name" too. */
 
+import * as clock from "../lib/clock.js";
 import { frame } from "../lib/input.js";
-import { follow, state } from "../lib/settings.js";
+import { follow, get, state } from "../lib/settings.js";
 import { text } from "../lib/words.js";
 
 /** Buttons of tabs that a narrow page keeps in a menu; they have nothing but their words. @returns {HTMLElement[]} */
@@ -30,7 +31,7 @@ export function makeWorksheet(tabs) {
       else part.append(badge());
     }
     for (const part of /** @type {any} */ (document.querySelectorAll("[class*=lab-sets-]"))) {
-      part.disabled = [...locked].some((name) => part.classList.contains(`lab-sets-${name}`));
+      part.disabled = part.inert = [...locked].some((name) => part.classList.contains(`lab-sets-${name}`));
     }
     for (const one of inMenu()) one.style.display = hidden.has(one.textContent.trim()) ? "none" : "";
   }
@@ -59,6 +60,7 @@ export function makeWorksheet(tabs) {
   function hide(names) {
     const targets = names.flatMap((name) => [
       `[data-setting="${name}"]`,
+      `.lab-sets-${name}`,
       ...state.controls.filter((control) => control.name === name).map((control) => `#${control.tab}-${name}`),
       `[role="tab"][data-tab-id="${name}"]`,
     ]);
@@ -76,8 +78,12 @@ export function makeWorksheet(tabs) {
       if (now !== before.has(control.name)) state.patches.set(index, { interactive: !now });
     });
     if (state.patches.size) follow();
+    clock.hold(locked.has("t") ? Number(get("t")) : null);
     keep();
   }
 
-  return { hide, lock };
+  /** Whether a tab is hidden. @param {string} name */
+  const hides = (name) => name in tabs && hidden.has(text(tabs[name]));
+
+  return { hide, hides, lock };
 }

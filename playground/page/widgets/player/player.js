@@ -166,7 +166,7 @@ export function mount(ui) {
     show(next);
     motion.following = state.place === film.places.length - 1;
     const frame = film.leader(state.place);
-    clock.tell(Math.round(frame.t), id);
+    if (clock.held === null) clock.tell(Math.round(frame.t), id); // a run may be looked through where t is locked
     announce(panes.describe(film.lanes[film.leads[state.place]], frame));
   }
   const step = (by) => scrub(state.place + by);

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import secrets
-import threading
-import time
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import gradio as gr
 import numpy as np
 
 from playground.errors import UserError
-from playground.page.controls import QUIET, errors_shown
+from playground.page.controls import QUIET, building, errors_shown
+from playground.page.kept import KEPT, Kept
 from playground.page.translations import _, say
 from playground.page.undocumented import kept_file
 from playground.page.widgets import widget
@@ -22,11 +20,8 @@ from playground.runs.receipts import Receipt, files, read_receipt
 from playground.runs.records import RunRecord
 from playground.runs.wire import encoded
 
-KEPT = 3600  # seconds that a session's last run, and its files, stay
-SESSIONS = 64  # whose last runs stay
 
-
-class ReceiptCorner:
+class ReceiptCorner(Kept):
     """ "Files of this run" and a place to drop one, to be made inside a tab's column::
 
         corner = ReceiptCorner("generate", picture=image)   # `picture`: a `safe_image` that a run started from, if any
@@ -40,7 +35,9 @@ class ReceiptCorner:
     """
 
     def __init__(self, tab: str, picture: gr.Image | None = None, sheet: gr.HTML | None = None) -> None:
-        self.start_keeping()
+        super().__init__()
+        self.answers = building().answers
+        building().corners.append(self)
         self.dropped = gr.State(None, time_to_live=KEPT)
         with gr.Accordion(_("Keep this run, or bring one back"), open=False, elem_id=f"{tab}-receipts"):
             keep = gr.Button(_("Files of this run"), elem_id=f"{tab}-keep")
@@ -62,32 +59,7 @@ class ReceiptCorner:
 
     def files(self, request: gr.Request):
         """The files of the session's run. Raises UserError where it has none."""
-        return _files(self.of(request.session_hash))
-
-    def start_keeping(self) -> None:
-        """Nobody's run is kept yet."""
-        self._kept: OrderedDict[object, tuple[float, Sequence[RunRecord]]] = OrderedDict()  # by session, oldest first
-        self._lock = threading.Lock()
-
-    def keep(self, who: object, records: Sequence[RunRecord], only_if_none: bool = False) -> None:
-        """The finished run of one session; it takes the place of what that one had before."""
-        with self._lock:
-            if only_if_none and who in self._kept:
-                return
-            self._kept.pop(who, None)
-            self._kept[who] = time.monotonic(), records
-            while len(self._kept) > SESSIONS or time.monotonic() - next(iter(self._kept.values()))[0] > KEPT:
-                self._kept.popitem(last=False)
-
-    def forget(self, who: object) -> None:
-        """Another run begins."""
-        with self._lock:
-            self._kept.pop(who, None)
-
-    def of(self, who: object) -> Sequence[RunRecord]:
-        """What that session may keep; empty where there is none."""
-        with self._lock:
-            return self._kept.get(who, (0.0, ()))[1]
+        return _files(self.of(request.session_hash), self.answers.of(request.session_hash))
 
     def follow(self, event) -> None:
         """After `event`, an ended run, compare its pictures with the dropped receipt's."""
@@ -98,10 +70,10 @@ class ReceiptCorner:
         event.success(errors_shown(verdict), self.dropped, self.said, **QUIET)
 
 
-def _files(records: Sequence[RunRecord]):
+def _files(records: Sequence[RunRecord], answers: Sequence[dict] = ()):
     if not records:
         raise UserError("There is no run to keep yet: press the button that makes one first.")
-    made = files(records)
+    made = files(records, answers)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name, data in made.items():

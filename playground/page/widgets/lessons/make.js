@@ -1,0 +1,8 @@
+/** An element with words in it, at the end of `parent`, and properties. */
+export function make(tag, words, parent, properties = {}) {
+  const made = document.createElement(tag);
+  made.textContent = words;
+  Object.assign(made, properties);
+  parent.append(made);
+  return made;
+}
