@@ -101,7 +101,8 @@ def test_a_lesson_runs_to_its_end(walkers, language, name):
         assert all(re.search("[\u4e00-\u9fff]", each) for each in said)
 
 
-def test_a_wrong_guess_is_answered_and_a_measured_one_judged(page, app_url):
+def test_a_wrong_guess_is_answered_and_a_measured_one_judged(walkers, app_url):
+    page = walkers["en"]
     page.goto(f"{app_url}/?lesson=forward")
     panel = page.locator(PANEL)
     expect(panel).to_have_attribute("data-lesson", "forward", timeout=60_000)
@@ -116,7 +117,9 @@ def test_a_wrong_guess_is_answered_and_a_measured_one_judged(page, app_url):
     expect(panel.locator(".because")).to_contain_text("t = 497")
 
 
-def test_the_first_lesson_by_keyboard_alone(page, app_url):
+def test_the_first_lesson_by_keyboard_alone(walkers, app_url):
+    page = walkers["en"]
+    page.evaluate("localStorage.clear()")
     page.goto(app_url)
     opener = page.locator("#lessons .open")
     expect(opener).to_have_text("Lessons", timeout=60_000)  # the script is there
@@ -144,7 +147,8 @@ def test_the_first_lesson_by_keyboard_alone(page, app_url):
     expect(panel).to_be_hidden()
 
 
-def test_a_lesson_that_is_not_there_is_said(page, app_url):
+def test_a_lesson_that_is_not_there_is_said(walkers, app_url):
+    page = walkers["en"]
     page.goto(f"{app_url}/?lesson=nothing")
     page.locator("#lessons .open").click()
     expect(page.locator(f"{PANEL} [role=alert]")).to_contain_text("There is no lesson")
