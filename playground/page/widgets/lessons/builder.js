@@ -160,8 +160,8 @@ function show(host, { link, code, error, message }) {
 }
 
 function field(host, words, value, heard) {
-  const label = make("label", words, host);
-  return make("input", "", label, { type: "text", value, maxLength: 200, className: "wide", autocomplete: "off", oninput: (event) => heard(event.target.value) });
+  const look = { type: "text", value, maxLength: 200, className: "wide", autocomplete: "off" };
+  return make("input", "", make("label", words, host), { ...look, oninput: (event) => heard(event.target.value) });
 }
 
 function area(host, words, value, heard) {

@@ -1,17 +1,37 @@
 /* Handout: the figures of the open tab with the settings they are of, each as PNG or SVG, and all of them as one PDF. */
 
+import { paintRGB } from "../lib/canvas.js";
 import * as settings from "../lib/settings.js";
 import { announce, text } from "../lib/words.js";
 import { download, stem } from "./kept.js";
 import { make } from "./make.js";
 
 const SHEET = { width: 1240, height: 1754, edge: 90, gap: 36 }; // A4 at 150 dots an inch
-const STYLES = ["stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin", "fill", "fill-opacity", "font", "text-anchor", "opacity", "visibility"];
+const STYLES = ["stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin", "fill", "fill-opacity", "font"]
+  .concat(["text-anchor", "opacity", "visibility"]); // what a chart's looks are made of
 const SIDE = 480; // pixels of a picture at least, in a PNG and on paper
 
 /** @typedef {{name: string, svg?: any, canvases?: any[], labels?: string[], pick?: any}} Figure */
 
-const seen = (node) => node.offsetParent !== null || (node.closest("svg") && node.getClientRects().length > 0);
+const STEPS = 8; // of a run's strip
+
+const seen = (node) => node.getClientRects().length > 0;
+
+/** The runs on show as strips, x_t from noise to the picture; of four lanes at most. @returns {Figure[]} */
+function strips(stage) {
+  return [...stage.querySelectorAll("[data-mounted=player]")].filter(seen).flatMap(({ player }) => {
+    const { film } = player;
+    return (film?.end ? film.lanes : []).slice(0, 4).map(({ label, frames }) => {
+      const chosen = Array.from({ length: STEPS }, (_, k) => frames[Math.round((k * (frames.length - 1)) / (STEPS - 1))]);
+      const canvases = [...new Set(chosen)].map((frame) => {
+        const canvas = document.createElement("canvas");
+        paintRGB(canvas, frame.x, film.size);
+        return canvas;
+      });
+      return { name: `${label || text("The run, step by step")}: x_t`, canvases, labels: [...new Set(chosen)].map(({ t }) => `t ${Math.round(t)}`) };
+    });
+  });
+}
 
 /** What there is to take of the open tab, in the page's order. @returns {Figure[]} */
 export function figures() {
@@ -31,7 +51,7 @@ export function figures() {
     }
     taken.add(node);
   }
-  return found;
+  return [...found, ...strips(stage)];
 }
 
 /** A chart as a file of its own: its looks written into it, dark letters on white. @param {any} chart */
@@ -46,7 +66,8 @@ export function svgText(chart) {
   const { width, height } = chart.viewBox.baseVal;
   for (const [name, value] of Object.entries({ xmlns: "http://www.w3.org/2000/svg", width, height, style: "overflow:visible" })) copy.setAttribute(name, value);
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor })) ground.setAttribute(name, value);
+  const fill = getComputedStyle(document.body).backgroundColor;
+  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill })) ground.setAttribute(name, value);
   copy.prepend(ground);
   const told = document.createElementNS("http://www.w3.org/2000/svg", "desc");
   told.textContent = location.href;
@@ -84,7 +105,32 @@ async function drawn({ svg, canvases, labels }) {
   return canvas;
 }
 
-const blob = (canvas) => new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+/** A figure as a PNG, with a line or more below it that says what it is of. @param {Figure} figure */
+async function png(figure) {
+  const picture = await drawn(figure);
+  const size = Math.max(16, Math.round(picture.width / 50));
+  const lines = wrapped([figure.name, told().join(" · ")].join(" · "), Math.floor((1.7 * picture.width) / size));
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height + (lines.length + 0.5) * size * 1.4 });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
+  context.fillStyle = "black";
+  context.font = `${size}px sans-serif`;
+  lines.forEach((line, k) => context.fillText(line, 4, picture.height + (k + 1) * size * 1.4, canvas.width - 8));
+  return new Promise((/** @type {(made: Blob) => void} */ resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/** Text in lines of so many letters at most, broken where it may be. */
+function wrapped(words, most) {
+  const lines = [""];
+  for (const part of words.split(/(?<=[\s,&/])|(?=\p{Script=Han})/u)) {
+    if (lines.at(-1).length + part.length > most && lines.at(-1)) lines.push("");
+    lines[lines.length - 1] += part;
+  }
+  return lines;
+}
+
 const base64 = (canvas) => canvas.toDataURL("image/png").split(",")[1];
 
 /** What the figures are of, a line a setting. */
@@ -112,15 +158,7 @@ async function sheets(chosen, title) {
   }
   function write(words, size, bold = "") {
     context.font = `${bold} ${size}px sans-serif`;
-    let line = "";
-    for (const part of words.split(/(?<=[\s,&/])|(?=\p{Script=Han})/u)) {
-      if (context.measureText(line + part).width > width - 2 * edge && line) {
-        context.fillText(line, edge, (y += size * 1.35));
-        line = "";
-      }
-      line += part;
-    }
-    context.fillText(line, edge, (y += size * 1.35));
+    for (const line of wrapped(words, Math.floor((1.7 * (width - 2 * edge)) / size))) context.fillText(line, edge, (y += size * 1.35), width - 2 * edge);
   }
   sheet();
   write(title, 40, "bold");
@@ -172,7 +210,7 @@ export async function handout(host, ui) {
       figure.pick = make("input", "", pick, { type: "checkbox", checked: true });
       pick.append(` ${figure.name}`);
       const name = stem(settings.state.tab || "", figure.name);
-      make("button", "PNG", caption, { type: "button", onclick: async () => download(await blob(await drawn(figure)), `${name}.png`) });
+      make("button", "PNG", caption, { type: "button", onclick: async () => download(await png(figure), `${name}.png`) });
       if (figure.svg) {
         const save = () => download(new Blob([svgText(figure.svg)], { type: "image/svg+xml" }), `${name}.svg`);
         make("button", "SVG", caption, { type: "button", onclick: save });

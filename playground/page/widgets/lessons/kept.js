@@ -64,5 +64,6 @@ export function makeKept(ui) {
     awaited = null;
     announce(text("Your answers are saved."));
   });
+  if (answers.length) ui.trigger("answered", { answers }); // the page was loaded anew
   return { note, offer };
 }
