@@ -86,7 +86,7 @@ def walked(page, panel, lesson):
 def test_a_lesson_runs_to_its_end(walkers, language, name):
     page = walkers[language]
     wrong = []
-    page.on("pageerror", wrong.append)
+    page.on("pageerror", lambda error: wrong.append(error))
     lesson = next(each for each in lessons(language) if each.name == name)
     panel = page.locator(PANEL)
     if panel.get_attribute("data-lesson"):

@@ -20,7 +20,7 @@ def desk(browser, browser_context_args, app_url):
     page = context.new_page()
     page.set_default_timeout(30_000)
     wrong = []
-    page.on("pageerror", wrong.append)
+    page.on("pageerror", lambda error: wrong.append(error))
     page.goto(f"{app_url}/?tab=noise&t=300&seed=3")
     page.locator("#lessons .open:not(:empty)").click()
     yield page

@@ -176,3 +176,19 @@ test("one clock: told to all but its own source, and remembered", () => {
   clock.tell(8, "curves"); // it was let go of when it had left the page
   assert.deepEqual(heard, [6]);
 });
+
+test("a t that is locked goes back for whoever moved it", () => {
+  const element = { isConnected: true };
+  const heard = [];
+  clock.hear(element, "scrubber", (t) => heard.push(t));
+  clock.hold(300);
+  clock.tell(900, "scrubber");
+  clock.tell(10, "curves");
+  assert.deepEqual(heard, [300, 300, 300]);
+  assert.equal(clock.t, 300);
+  clock.hold(null);
+  clock.tell(10, "curves");
+  assert.deepEqual([clock.t, heard.at(-1)], [10, 10]);
+  element.isConnected = false;
+  clock.tell(11, "curves");
+});
