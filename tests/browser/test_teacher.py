@@ -62,6 +62,8 @@ def link(desk):
     second.get_by_label("What you ask").fill("What is left?")
     second.get_by_label("Choices").fill("The cat\nNoise = all")
     second.get_by_label("The answer").select_option("Noise = all")
+    panel.get_by_role("button", name="One more question").click()
+    panel.locator("fieldset").nth(2).get_by_label("What you ask").fill("What surprised you?")
     panel.get_by_role("button", name="Make the link").click()
     made = panel.get_by_label("Link of the worksheet")
     made.wait_for()
@@ -74,8 +76,8 @@ def test_the_link_hides_the_answer_and_its_code_is_made_here(desk, link):
     assert asked["worksheet"] == ["Half & half"] and asked["t"] == ["300"] and asked["seed"] == ["3"]
     assert set(asked["lock"][0].split(",")) == {"t", "picture", "schedule"}
     assert set(asked["hide"][0].split(",")) == {"seed", "duel"}
-    assert asked["ask"] == ["At which t is half of the power gone?", "What is left?\nThe cat\nNoise = all"]
-    assert "497" not in link and len(asked["answer"]) == 2
+    assert asked["ask"][:2] == ["At which t is half of the power gone?", "What is left?\nThe cat\nNoise = all"]
+    assert "497" not in link and len(asked["answer"]) == 2 and link.endswith("&answer=")
     source = desk.locator(".enlarge img").get_attribute("src")
     assert source.startswith("data:image/svg+xml")
     desk.locator(".enlarge").click()
@@ -140,11 +142,15 @@ def test_the_answer_is_checked_and_saved_with_the_settings(learner, desk):
     panel.get_by_role("button", name="Noise = all").click()
     expect(panel.locator(".because")).to_contain_text("Yes.")
     panel.locator(".next").click()
+    panel.locator("form input").fill("That it works")
+    learner.keyboard.press("Enter")
+    expect(panel.locator(".because")).to_contain_text("noted")
+    panel.locator(".next").click()
     panel.get_by_label("Your name").fill("Ada L.")
     file = saved(learner, lambda: panel.get_by_role("button", name="Save my answers").click())
     assert file.suggested_filename == "Ada-L_Half-half.json"
     content = json.loads(open(file.path(), encoding="utf-8").read())
-    assert [each["given"] for each in content["answers"]] == ["500", "Noise = all"]
+    assert [each["given"] for each in content["answers"]] == ["500", "Noise = all", "That it works"]
     assert content["answers"][0]["settings"]["t"] == 300 and content["seal"] == seal(content)
 
     forged = content | {"answers": [content["answers"][0] | {"given": "12", "right": True, "settings": {"t": 1}}]}

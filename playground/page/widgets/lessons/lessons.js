@@ -28,6 +28,8 @@ export function mount(ui) {
   let lesson = null; // the one in hand, null for the list
   let place = 0; // its step
   let waiting = null; // what the step in hand waits for: called whenever something may have changed
+  let sheet = null; // the worksheet of the address, as a lesson
+  let turn = 0; // counts what was shown: a list that comes late must not replace it
   let path = null; // the path that a lesson belongs to: {lesson, place}, where to go on after it
   const kept = makeKept(ui);
   const finished = () => JSON.parse(localStorage.getItem(DONE) || "[]");
@@ -58,13 +60,16 @@ export function mount(ui) {
   /** What there is to learn. */
   async function contents() {
     lesson = waiting = path = null;
+    const mine = ++turn;
     if (!list.length) list = await ui.server._listed(language);
+    if (mine !== turn) return;
     address("");
     panel.dataset.lesson = "";
     $(".title").textContent = text("Lessons");
     body.replaceChildren();
     const done = finished();
     const all = make("ol", "", body, { className: "list" });
+    if (sheet) make("strong", sheet.title, make("button", "", make("li", "", all), { type: "button", onclick: answer }));
     for (const one of list) {
       const entry = make("li", "", all, { className: one.is_path ? "path" : "" });
       const button = make("button", "", entry, { type: "button", onclick: () => begin(one.name) });
@@ -88,6 +93,7 @@ export function mount(ui) {
   /** Another page of the panel, which `build(host)` fills. */
   function view(title, build) {
     lesson = waiting = path = null;
+    turn += 1;
     address("");
     panel.dataset.lesson = "";
     $(".title").textContent = title;
@@ -106,9 +112,13 @@ export function mount(ui) {
     if (!questions.length) return;
     const steps = questions.map((one, k) => ({
       heading: "", text: [], settings: {}, do: "", until: [], show: [], number: null, draw: null, because: [],
-      ask: one.ask, choices: one.choices, judge: one.open ? null : (given) => ui.server._judged({ query, place: k, given }), written: true,
+      ask: one.ask, choices: one.choices, open: one.open, judge: (given) => ui.server._judged({ query, place: k, given }),
     }));
-    lesson = { name: "", query, title: title || text("Worksheet"), steps };
+    sheet = { name: "", query, title: title || text("Worksheet"), steps };
+    answer();
+  }
+  function answer() {
+    lesson = sheet;
     place = 0;
     if (panel.hidden) open(true);
     step();
@@ -154,6 +164,7 @@ export function mount(ui) {
   }
 
   function step() {
+    turn += 1;
     const now = lesson.steps[place];
     panel.dataset.lesson = lesson.name;
     panel.dataset.step = place;
