@@ -110,7 +110,8 @@ async function png(figure) {
   const picture = await drawn(figure);
   const size = Math.max(16, Math.round(picture.width / 50));
   const lines = wrapped([figure.name, told().join(" · ")].join(" · "), Math.floor((1.7 * picture.width) / size));
-  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height: picture.height + (lines.length + 0.5) * size * 1.4 });
+  const height = picture.height + (lines.length + 0.5) * size * 1.4;
+  const canvas = Object.assign(document.createElement("canvas"), { width: picture.width, height });
   const context = canvas.getContext("2d");
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -158,7 +159,8 @@ async function sheets(chosen, title) {
   }
   function write(words, size, bold = "") {
     context.font = `${bold} ${size}px sans-serif`;
-    for (const line of wrapped(words, Math.floor((1.7 * (width - 2 * edge)) / size))) context.fillText(line, edge, (y += size * 1.35), width - 2 * edge);
+    for (const line of wrapped(words, Math.floor((1.7 * (width - 2 * edge)) / size)))
+      context.fillText(line, edge, (y += size * 1.35), width - 2 * edge);
   }
   sheet();
   write(title, 40, "bold");
