@@ -45,8 +45,8 @@ def handed_in(answers: Sequence[Mapping], records: Iterable[RunRecord] = ()) -> 
 
 def seal(content: Mapping) -> str:
     """A hash of everything in a file but its seal."""
-    told = {key: value for key, value in content.items() if key != "seal"}
-    text = json.dumps(json.loads(json.dumps(told, default=str)), sort_keys=True, ensure_ascii=False)
+    told = json.loads(json.dumps({key: value for key, value in content.items() if key != "seal"}, default=str))
+    text = json.dumps(_plain(told), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -100,7 +100,9 @@ def _of_worksheet(group: Sequence[Mapping], own: str, query: str) -> dict:
     mine = bool(worksheet.from_link(query)[1])
     title, questions = worksheet.from_link(query if mine else own)
     wanted = dict(parse_qsl((query if mine else own).removeprefix("?"), keep_blank_values=True))
-    locked = {name: wanted[name] for name in wanted.get("lock", "").split(",") if name in wanted}
+    usual = {name: as_text(row.default) for name, row in DEFAULTS.items() if row.default is not None}
+    locked = {name: wanted.get(name, usual.get(name)) for name in wanted.get("lock", "").split(",")}
+    locked = {name: value for name, value in locked.items() if value is not None}
     told, amiss = [], []
     for each in group:
         question = next((q for q in questions if q.text == _text(each.get("asked"))), None)
@@ -159,6 +161,15 @@ def _runs(content: Mapping) -> list[dict]:
             found.append({"seed": _text(settings.get("seed"), 12), "sha256": _text(each.get("sha256"), 64),
                           "settings": {name: as_text(value) for name, value in values.items()}})  # fmt: skip
     return found
+
+
+def _plain(value: object) -> object:
+    """JSON with one way to write a number: a browser writes 2.0 as 2."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _once(rows: Iterable[tuple]) -> list[tuple]:

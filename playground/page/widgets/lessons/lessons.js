@@ -49,7 +49,11 @@ export function mount(ui) {
   }
   $(".open").onclick = () => open(panel.hidden);
   $(".close").onclick = () => open(false);
-  panel.addEventListener("keydown", (event) => event.key === "Escape" && (event.preventDefault(), open(false)));
+  panel.addEventListener("keydown", (/** @type {any} */ event) => {
+    if (event.key !== "Escape" || event.target.closest("dialog")) return;
+    event.preventDefault();
+    open(false);
+  });
 
   function address(name) {
     const url = new URL(location.href);
