@@ -85,7 +85,7 @@ export async function builder(host, ui) {
     const group = make("fieldset", "", questions);
     make("legend", text("Question {number}", { number: k + 1 }), group);
     area(group, text("What you ask"), one.ask, (value) => (one.ask = value));
-    area(group, text("Choices, one in each line; none, and the answer is written"), one.choices, (value) => ((one.choices = value), expected()));
+    area(group, text("Choices, one in each line; leave it empty for a written answer"), one.choices, (value) => ((one.choices = value), expected()));
     const place = make("div", "", group);
     function expected() {
       const given = lines(one.choices);
@@ -97,7 +97,7 @@ export async function builder(host, ui) {
         select.value = given.includes(one.answer) ? one.answer : "";
         select.onchange = () => (one.answer = select.value);
       } else {
-        field(place, text("The answer; empty, and any is noted"), one.answer, (value) => (one.answer = value));
+        field(place, text("The answer; leave it empty to note whatever comes"), one.answer, (value) => (one.answer = value));
         field(place, text("For a number: ± how much"), one.tolerance, (value) => (one.tolerance = value)).inputMode = "decimal";
       }
     }
