@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from playground.lessons import lessons
 from playground.models.denoiser import UNetDenoiser
+from tests.conftest import WAIT
 
 PANEL = "#lessons .panel"
 LANGUAGES = ("en", "zh-TW")
@@ -42,7 +43,7 @@ def walkers(browser, browser_context_args, app_url):
             **browser_context_args | {"locale": "en-GB" if language == "en" else language, "reduced_motion": "reduce"}
         )
         pages[language] = page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(WAIT)
         page.goto(f"{app_url}/?{SHORT}")
         page.locator("#lessons .open:not(:empty)").click()
         page.locator(f"{PANEL} li").first.wait_for()
@@ -70,11 +71,11 @@ def walked(page, panel, lesson):
         elif step.draw:
             panel.locator(".help").click()
             panel.locator(".task .choice").click()
-        expect(panel).to_have_attribute("data-state", "done", timeout=60_000)
+        expect(panel).to_have_attribute("data-state", "done")
         if step.choices:  # one answer is right, by what the page measured
             expect(panel.locator(".choice.right")).to_have_count(1)
         because = panel.locator(".because")
-        expect(because).not_to_contain_text("…", timeout=30_000)
+        expect(because).not_to_contain_text("…")
         said.append(because.inner_text())
         panel.locator(".next").click()
     expect(panel.locator(".list li")).not_to_have_count(0)
@@ -105,7 +106,7 @@ def test_a_wrong_guess_is_answered_and_a_measured_one_judged(walkers, app_url):
     page = walkers["en"]
     page.goto(f"{app_url}/?lesson=forward")
     panel = page.locator(PANEL)
-    expect(panel).to_have_attribute("data-lesson", "forward", timeout=60_000)
+    expect(panel).to_have_attribute("data-lesson", "forward")
     panel.locator(".help").click()
     expect(panel).to_have_attribute("data-state", "done")
     numbers = panel.locator(".because").inner_text()
@@ -122,7 +123,7 @@ def test_the_first_lesson_by_keyboard_alone(walkers, app_url):
     page.evaluate("localStorage.clear()")
     page.goto(app_url)
     opener = page.locator("#lessons .open")
-    expect(opener).to_have_text("Lessons", timeout=60_000)  # the script is there
+    expect(opener).to_have_text("Lessons")  # the script is there
     opener.focus()
     page.keyboard.press("Enter")
     expect(page.locator(f"{PANEL} li").first).to_be_visible()
@@ -140,7 +141,7 @@ def test_the_first_lesson_by_keyboard_alone(walkers, app_url):
     for place, answer in enumerate(["Show me", "About in the middle", "Show me", "To take the noise away"]):
         expect(panel).to_have_attribute("data-step", str(place))
         press(answer)
-        expect(panel).to_have_attribute("data-state", "done", timeout=30_000)
+        expect(panel).to_have_attribute("data-state", "done")
         press("Next" if place < 3 else "Finish")
     expect(panel.locator("li").first).to_contain_text("done")
     page.keyboard.press("Escape")

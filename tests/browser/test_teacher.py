@@ -8,9 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from playground.lessons.answers import seal
+from tests.conftest import WAIT
 
 PANEL = "#lessons .panel"
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def desk(browser, browser_context_args, app_url):
     """A page with its panel open, for all that follows."""
     context = browser.new_context(**browser_context_args | {"reduced_motion": "reduce"})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(WAIT)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(error))
     page.goto(f"{app_url}/?tab=noise&t=300&seed=3")
@@ -90,7 +90,7 @@ def test_the_link_hides_the_answer_and_its_code_is_made_here(desk, link):
 def learner(desk, link):
     """The page as a learner has it."""
     page = desk.context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(WAIT)
     page.goto(link)
     page.locator(f"{PANEL} form input").wait_for()
     page.wait_for_function("document.querySelector('#noise-scrubber .transport').inert")

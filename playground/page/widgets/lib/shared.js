@@ -30,7 +30,7 @@ const same = (one, other) => (one.file || {}).path === (other.file || {}).path &
 /** @param {Given} next @param {boolean} kept whether the one before can be had again */
 function turn(next, kept) {
   const last = now();
-  if (same(last, next)) return;
+  if (same(last, next) || settings.state.locked.has("picture")) return;
   if (kept) past.push(last);
   if (past.length > MOST) past.shift();
   held = next;
