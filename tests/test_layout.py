@@ -21,7 +21,7 @@ FLOORS = (  # ground floor first; a wing imports itself and what stands on floor
 INSIDE = {  # the same within a wing; files of one folder may import each other
     "engine": ({"jobs", "turns"}, {"tasks"}, {"batching", "zerogpu"}, {"registry"}),
     "page": (
-        {"undocumented", "channels", "about", "theme"},
+        {"undocumented", "channels", "about", "theme", "kept"},
         {"translations"},
         {"controls"},
         {"endpoints", "widgets"},
