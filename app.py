@@ -14,6 +14,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from playground import checkpoints
+from playground.engine import spread_over
+from playground.engine.cluster import open_replicas
 from playground.errors import UserError
 from playground.models.publishing import writable
 from playground.page import channels
@@ -40,7 +42,7 @@ LAUNCH = dict(
     ssr_mode=False,
     run_history=False,
     enable_monitoring=False,
-    state_session_capacity=128,  # pages whose state is kept, about a megabyte each: a class and its reloads
+    state_session_capacity=512,  # pages whose state is kept, about a megabyte each: a lecture and its reloads
     max_file_size="20mb",
     max_threads=128,  # a run holds one as long as it goes
     app_kwargs={"routes": [channels.ROUTE, served.ROUTE]},
@@ -72,7 +74,7 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
         train.connect(demo)
         link(demo, tabs)
     light_sessions()
-    return demo.queue(max_size=256, default_concurrency_limit=32, api_open=False)
+    return demo.queue(max_size=1024, default_concurrency_limit=32, api_open=False)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -93,6 +95,7 @@ def arguments() -> argparse.ArgumentParser:
         default="off" if os.environ.get("SPACE_ID") else "class",
         help="nets trained here: one for all who ask for the same, each person's own, off (class; Spaces: off)",
     )
+    parser.add_argument("--engines", metavar="WHERE", help="local:N or ray://HOST:PORT: more engines than one, by Ray")
     parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask for this name and password")
     parser.add_argument("--share", action="store_true", help="also a public https address, through Gradio's relay")
     return parser
@@ -109,6 +112,9 @@ def main() -> None:
         auth = tuple(args.auth.split(":", 1)) if args.auth else None
         if auth and len(auth) != 2:
             raise UserError("--auth takes a name and a password with a colon between them.")
+        if args.engines:
+            os.environ["PLAYGROUND_TIMED"] = "0"  # what runs at home is run as it is there
+            spread_over(open_replicas(args.engines))
     except UserError as error:
         sys.exit(f"app.py: {error}")
     threading.Thread(target=engine_for, args=(checkpoint, args.device), name="warm-up", daemon=True).start()

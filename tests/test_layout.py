@@ -19,7 +19,7 @@ FLOORS = (  # ground floor first; a wing imports itself and what stands on floor
     {"page", "train", "autoencode", "distil", "evaluate"},
 )
 INSIDE = {  # the same within a wing; files of one folder may import each other
-    "engine": ({"jobs", "turns"}, {"tasks"}, {"batching", "zerogpu"}, {"registry"}),
+    "engine": ({"jobs", "turns"}, {"tasks"}, {"batching", "zerogpu", "replicas"}, {"registry"}, {"cluster"}),
     "page": (
         {"undocumented", "channels", "about", "theme", "kept"},
         {"translations"},
@@ -35,6 +35,7 @@ ONLY_IN = {
     "huggingface_hub": {"models", "checkpoints"},
     "diffusers": {"models/diffusers", "bench"},
     "httpx": {"bench"},
+    "ray": {"engine/cluster"},
 }
 FILES = sorted(ROOT.rglob("*.py"))
 NAMES = [path.relative_to(ROOT).with_suffix("").as_posix() for path in FILES]

@@ -8,7 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
-from playground.bench import crowd, offline, timing
+from playground.bench import crowd, growth, offline, timing
 from playground.errors import UserError
 from playground.report import save
 
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "timing": timing.timing,
     "stream": crowd.stream,
     "class": crowd.lesson,
+    "growth": growth.growth,
     "start": crowd.start,
     "soak": crowd.soak,
 }
@@ -35,8 +36,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--figures", metavar="MACHINE", help="of timing: keep them in figures.json under this name")
     parser.add_argument("--rounds", type=int, default=12, help="how often each thing is timed (12)")
     parser.add_argument("--students", type=int, default=30, help="of class and soak (30)")
-    parser.add_argument("--pictures", type=int, default=1, help="each student's, of class (1)")
+    parser.add_argument("--pictures", type=int, default=1, help="each student's, of class and growth (1)")
     parser.add_argument("--arrive", type=float, default=5.0, help="seconds within which the class arrives (5)")
+    parser.add_argument("--engines", default="", metavar="WHERE", help="of class: as app.py takes it")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="of growth: write table and plot there, with a date")
     parser.add_argument("--seconds", type=float, default=600.0, help="of soak (600)")
     return parser
 

@@ -38,13 +38,25 @@ class Server:
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
     @property
+    def seconds_of_processor(self) -> float | None:
+        """That the process has used so far, where the system tells it."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def temp_megabytes(self) -> float:
         return sum(file.stat().st_size for file in self.temp.rglob("*") if file.is_file()) / 1e6
 
 
 @contextlib.contextmanager
-def serving(checkpoint: str = "emoji-32", device: str = "auto", plain: bool = False) -> Iterator[Server]:
-    """The page, or the plain app, on a free port of this machine; its process is ended afterwards."""
+def serving(
+    checkpoint: str = "emoji-32", device: str = "auto", plain: bool = False, engines: str = ""
+) -> Iterator[Server]:
+    """The page, with its engines elsewhere if so asked, or the plain app, on a free port of this machine; its process
+    is ended afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -56,6 +68,7 @@ def serving(checkpoint: str = "emoji-32", device: str = "auto", plain: bool = Fa
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
         }
         command = ["app.py", "--port", str(port), "--checkpoint", checkpoint, "--device", device]
+        command += ["--engines", engines] if engines else []
         if plain:
             command = ["-m", "playground.bench.plain", str(port), checkpoint]
         log = Path(temp) / "server.log"

@@ -2,7 +2,7 @@
 
 from playground.engine.batching import Engine
 from playground.engine.jobs import Job, job_for
-from playground.engine.registry import close_engines, forget, get_engine
+from playground.engine.registry import close_engines, forget, get_engine, spread_over
 from playground.engine.tasks import Runner, Step
 
-__all__ = ["Engine", "Job", "Runner", "Step", "close_engines", "forget", "get_engine", "job_for"]
+__all__ = ["Engine", "Job", "Runner", "Step", "close_engines", "forget", "get_engine", "job_for", "spread_over"]

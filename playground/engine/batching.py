@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 
 from playground.engine.jobs import Job
-from playground.engine.tasks import Request, Run, Task, answers, begin
+from playground.engine.tasks import FULL, Request, Run, Task, answers, begin
 from playground.engine.turns import Turns
 from playground.errors import UserError
 from playground.models import Model
@@ -109,11 +109,7 @@ class Engine:
             if self._stopped:
                 raise UserError(STOPPED)
             if self._live + len(tasks) > self.max_live:
-                raise UserError(
-                    "{pictures} pictures are being made already, for about {seconds} s more. Try again then.",
-                    pictures=self._live,
-                    seconds=max(1, round(self._wait())),
-                )
+                raise UserError(FULL, pictures=self._live, seconds=max(1, round(self._wait())))
             self._live += len(tasks)
             for task in tasks:
                 self._turns.add(task.who, task)

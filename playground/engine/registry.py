@@ -6,16 +6,24 @@ import atexit
 import threading
 import time
 
-from playground.checkpoints import DEFAULT, load, written
+from playground.checkpoints import DEFAULT, load, locate, written
 from playground.engine import zerogpu
 from playground.engine.batching import SMALL_SIDE, Engine
+from playground.engine.replicas import Replicas, Spread
 from playground.engine.tasks import Runner
 from playground.errors import UserError
 from playground.models.devices import choose_device
 
 _engines: dict[tuple[str, str], tuple[Runner, int]] = {}  # each with the time at which its weights were written
 _loading = threading.Lock()
+_replicas: Replicas | None = None
 GRACE = 10  # seconds in which who has just been given an engine begins a run
+
+
+def spread_over(replicas: Replicas | None) -> None:
+    """From now on, engines of this process pass their runs on to these. Before the first is asked for."""
+    global _replicas
+    _replicas = replicas
 
 
 def get_engine(name: str = DEFAULT, device: str = "auto") -> Runner:
@@ -26,7 +34,8 @@ def get_engine(name: str = DEFAULT, device: str = "auto") -> Runner:
         UserError: the checkpoint or the device is missing.
     """
     borrowed = zerogpu.present() and device != "cpu"
-    key = (str(name), "zerogpu" if borrowed else str(choose_device(device)))
+    there = str(device) if _replicas is not None else str(choose_device(device))
+    key = (str(name), "zerogpu" if borrowed else there)
     with _loading:
         engine, since = _engines.get(key, (None, 0))
         if engine is not None and since == written(key[0]):
@@ -47,8 +56,18 @@ def _open(name: str, device: str) -> Runner:
     checkpoint = load(name)
     rows = max(2, min(32, 32 * SMALL_SIDE**2 // checkpoint.size**2))  # a guided picture takes two
     borrowed = device == "zerogpu"
-    engine = Engine(checkpoint, "cpu" if borrowed else device, max_batch=rows, warm=checkpoint.size <= SMALL_SIDE)
-    engine = zerogpu.Borrowing(engine, name) if borrowed else engine
+
+    def at_home() -> Engine:
+        here = "cpu" if borrowed else str(choose_device(device))
+        return Engine(checkpoint, here, max_batch=rows, warm=checkpoint.size <= SMALL_SIDE)
+
+    if borrowed:
+        engine = zerogpu.Borrowing(at_home(), name)
+    elif _replicas is not None:
+        folder = str(locate(name).resolve())
+        engine = Spread(_replicas, checkpoint.to(choose_device(device)), folder, device, at_home)
+    else:
+        engine = at_home()
     _engines[name, device] = engine, since
     return engine
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from playground.models.denoiser import UNetDenoiser, clipped, evaluations, guide
 from playground.predictions import Prediction
 from playground.schedules import Level, NoiseSchedule
 
+FULL = "{pictures} pictures are being made already, for about {seconds} s more. Try again then."
 UNREAD = 64  # steps a reader may lag behind before its run waits for it
 
 
@@ -34,8 +36,24 @@ class Step:
     final: Tensor | None  # (C, H, W), the finished picture, with its last step only
 
 
+def packed(step: Step) -> tuple:
+    """A step as it travels to another process: a tensor would travel as shared memory, which breaks when its process
+    goes."""
+    told = (step.x, step.prediction.x0, step.prediction.eps, *([] if step.final is None else [step.final]))
+    level = step.level.t, step.level.alpha_bar
+    return step.job, step.index, step.steps_hint, level, torch.stack(told).cpu().numpy()
+
+
+def unpacked(job: int, index: int, steps_hint: int | None, level: tuple[float, float], told: np.ndarray) -> Step:
+    """What `packed` was given."""
+    told = told if told.flags.writeable else told.copy()  # memory that the other process shares, perhaps
+    x, x0, eps, *final = torch.from_numpy(told)
+    level = Level(*level)
+    return Step(job, index, steps_hint, level, x, Prediction(x0, eps, level), final[0] if final else None)
+
+
 class Runner(Protocol):
-    """What runs jobs with one model: an engine of this machine, or one that borrows a GPU for each run."""
+    """What runs jobs with one model: an engine of this machine, one that borrows a GPU for each run, or several."""
 
     checkpoint: Model
     schedule: NoiseSchedule
@@ -181,5 +199,6 @@ class Run(Iterator[Step]):
     def close(self) -> None:
         self._done = True
         self._forget(self._request)
+        self._request.outbox.put(None)  # for another thread that waits for a step
 
     __del__ = close

@@ -15,16 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 
-import numpy as np
 import torch
 
 from playground.checkpoints import load
 from playground.engine.jobs import Job
-from playground.engine.tasks import Runner, Step, run_direct
+from playground.engine.tasks import Runner, Step, packed, run_direct, unpacked
 from playground.errors import UserError
 from playground.models.denoiser import UNetDenoiser
-from playground.predictions import Prediction
-from playground.schedules import Level
 
 log = logging.getLogger(__name__)
 
@@ -56,21 +53,9 @@ def _steps(name: str, seconds: int, jobs: bytes) -> Iterator[list[tuple] | str]:
     torch.set_num_threads(1)  # a forked process must not use the OpenMP threads of its parent; the GPU does the work
     try:
         for steps in run_direct(_denoiser(name), pickle.loads(jobs)):
-            yield [_pack(step) for step in steps]
+            yield [packed(step) for step in steps]
     except UserError as error:
         yield str(error)
-
-
-def _pack(step: Step) -> tuple:
-    told = (step.x, step.prediction.x0, step.prediction.eps, *([] if step.final is None else [step.final]))
-    level = step.level.t, step.level.alpha_bar
-    return step.job, step.index, step.steps_hint, level, torch.stack(told).cpu().numpy()
-
-
-def _unpack(job: int, index: int, steps_hint: int | None, level: tuple[float, float], told: np.ndarray) -> Step:
-    x, x0, eps, *final = torch.from_numpy(told)
-    level = Level(*level)
-    return Step(job, index, steps_hint, level, x, Prediction(x0, eps, level), final[0] if final else None)
 
 
 def _lend(function: Callable) -> Callable:
@@ -121,7 +106,7 @@ class Borrowing:
                 if isinstance(steps, str):
                     raise UserError(steps)
                 for step in steps:
-                    yield _unpack(*step)
+                    yield unpacked(*step)
         except UserError:
             raise
         except Exception as error:

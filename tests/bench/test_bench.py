@@ -6,13 +6,14 @@ import asyncio
 import json
 import math
 import time
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 
 from playground.bench import __main__ as command
-from playground.bench import crowd, offline
-from playground.bench.student import Press, visit
+from playground.bench import crowd, growth, offline
+from playground.bench.student import Press, Visit, visit
 from playground.checkpoints import load
 from playground.engine import get_engine
 from playground.models.denoiser import fastest
@@ -142,3 +143,25 @@ def test_a_student_is_told_what_was_wrong(app_url, settings):
 def test_the_engine_takes_the_way_that_the_benchmark_compares(tiny_checkpoint):
     checkpoint = load(tiny_checkpoint)
     assert fastest(checkpoint).name in [runtime.name for runtime in offline.runtimes_of(checkpoint).values()][1:]
+
+
+def test_growth_is_a_table_and_a_plot_of_what_the_classes_met_with(tiny_checkpoint, tmp_path, monkeypatch):
+    def taught(loaded, students, pictures, arrive, engines):
+        """Served one after the other at 10 a second, which is half of what the bare net would do."""
+        visits = [Visit({}, asked=0.0, first=0.05, done=(k + 1) / 10, pictures=[0]) for k in range(students)]
+        visits[-1].error = "gone" if students == 30 else None
+        offline = [20 * 2 * crowd.STEPS] * 2
+        return crowd.Lesson(students, pictures, visits, visits[0], offline, 500.0 + students, (3.0, 2.0))
+
+    monkeypatch.setattr(growth, "taught", taught)
+    report = growth.growth(str(tiny_checkpoint), out=tmp_path)
+    assert list(report.rows) == [f"{n} students" for n in growth.STUDENTS]
+    table = {row: dict(zip(report.columns, numbers, strict=True)) for row, numbers in report.rows.items()}
+    hundred = table["100 students"]
+    assert hundred["pictures/s"] == pytest.approx(10) and hundred["of offline"] == pytest.approx(0.5)
+    assert hundred["wait, 95 %, s"] == pytest.approx(9.5) and hundred["of all the work"] == pytest.approx(1.9)
+    assert [numbers["failures"] for numbers in table.values()] == [0, 1, 0, 0]
+    page = (tmp_path / "growth.md").read_text(encoding="utf-8")
+    assert page.count("| 100 students |") == 1 and "failure: gone" in page and "](growth.svg)" in page
+    drawn = ElementTree.fromstring((tmp_path / "growth.svg").read_text(encoding="utf-8"))
+    assert len(drawn.findall(".//{*}circle")) == len(growth.PLOTTED) * len(growth.STUDENTS)
