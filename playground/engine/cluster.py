@@ -122,7 +122,8 @@ def open_replicas(where: str) -> Cluster:
     except ImportError as error:
         raise UserError("--engines needs Ray: pip install 'ray[serve]'.") from error
     quiet = dict(log_to_driver=False, logging_level=logging.ERROR)
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    for name in ("ray", "ray.serve"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     if found[1]:
         count, gpus = int(found[1]), torch.cuda.device_count()
         cores = max(1, cpu_quota() // count)
@@ -142,7 +143,6 @@ def open_replicas(where: str) -> Cluster:
         count = gpus or max(1, int(has.get("CPU", 1)) // cores)
         needs = {"num_cpus": 1, "num_gpus": 1} if gpus else {"num_cpus": cores}
     serve.start(proxy_location="Disabled", logging_config={"log_level": "ERROR"})
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     if NAME in serve.status().applications:
         return Cluster(serve.get_app_handle(NAME), count)
     variables = {"PYTHONPATH": HOME, "OMP_NUM_THREADS": str(cores), "PLAYGROUND_TIMED": "0"}
