@@ -40,7 +40,7 @@ FACTS = {
     "duel": _RUN,
     "paint": _RUN,
     "train": ("seen", "loss"),
-    "score": ("t", "near"),
+    "score": ("t", "near", "spread", "langevin", "ascent"),
     "objective": ("runs", "bits", "half"),
 }
 FACT = re.compile(r"[a-z]+\.[a-z_0-9]+(\.[a-z_0-9]+)?")

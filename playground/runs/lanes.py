@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from playground.checkpoints import known, list_checkpoints, outline
-from playground.engine import Job, Runner, get_engine, job_for
+from playground.engine import Job, Runner, Step, get_engine, job_for
 from playground.engine.jobs import kept
 from playground.errors import UserError
 from playground.images import to_pixels
@@ -46,6 +46,8 @@ class Lane:
     final: Tensor | None = None  # the finished picture, (C, S, S)
     seconds: float = 0.0  # from the beginning of its run to its last step
     lines: Tensor | None = None  # bool (S, S), the lines it was asked to have
+    retold: Callable[[Step], Step] | None = None  # what is shown of a step in its place
+    decoded: Callable[[Tensor], Tensor] | None = None  # makes pictures of x in place of the model's space
     strayed: bool = False  # it ended far outside the range of pictures: the sampler flew off
 
     @property

@@ -104,20 +104,21 @@ class Live:
 
     def _frames(self, step: Step) -> list[Frame]:
         lane, space = self.lanes[step.job], self.engine.space
+        step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
         eps_hat = to_pixels(space.enlarged(step.prediction.eps))
         asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
         known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
         new = []
         of = {"lane": step.job, "nfe": asked, "eps_hat": eps_hat}
         if step.index % self.every == 0:
-            x0_hat = space.decode(step.prediction.x0[None])[0]
+            x0_hat = decode(step.prediction.x0[None])[0]
             error, gap = (None, None) if known is None else error_map(x0_hat, known)
             x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), x0_hat]))
             level = {"t": step.level.t, "alpha_bar": step.level.alpha_bar}
             new.append(Frame(step=step.index, x=x, x0_hat=x0_hat, error=error, gap=gap, **level, **of))
         if step.final is not None:
             lane.seconds = self.seconds
-            lane.final = lane.pasted(space.decode(step.final[None])[0])
+            lane.final = lane.pasted(decode(step.final[None])[0])
             lane.strayed = outside(step.final) > FAR
             done = to_pixels(lane.final)
             error, gap = (None, None) if known is None else error_map(lane.final, known)

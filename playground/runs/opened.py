@@ -124,7 +124,9 @@ def opened(engine: Runner, job: Job, index: int, clipped: bool | None = None, wh
 def reached(engine: Runner, job: Job, index: int, who: object = None) -> tuple[Generator, list, list, list]:
     """A job run once more as far as its question `index`, which is not asked: its sampler, what that has asked so far
     with this one, what it was told before, and what it has drawn. Raises UserError where it has no such question."""
-    if job.recipe is None or not 0 <= index < min(job.steps_hint or 0, MOST):
+    if job.recipe is None:
+        raise UserError("This picture was made with a fault on purpose: its steps are not taken apart.")
+    if not 0 <= index < min(job.steps_hint or 0, MOST):
         raise UserError("This run has no step {step} that can be opened.", step=index)
     name, x, levels, noise, knobs, hole = copy.deepcopy(job.recipe)
     draws: list[Tensor] = []

@@ -24,7 +24,7 @@ from playground.knobs import Knob
 from playground.samplers import SAMPLERS
 from playground.schedules import MAX_T, SCHEDULES, SPACINGS, drawn
 
-TABS = ("noise", "schedules", "train", "denoise", "generate", "paint", "duel", "score", "objective")
+TABS = ("noise", "schedules", "train", "denoise", "generate", "paint", "duel", "score", "objective", "museum")
 PICTURE_TABS = ("noise", "denoise", "generate", "paint", "duel")
 SAMPLING_TABS = ("denoise", "generate", "paint", "duel", "score")
 
@@ -53,6 +53,11 @@ class Setting:
 SPOKEN = ("denoise", "generate", "paint", "duel")
 MAX_SEED = 2**31 - 1
 MAX_TEXT = 400
+SYMPTOMS = ("noise", "black", "darker", "leftover", "dim", "washed_out", "alike", "burnt", "blocks")
+MUSEUM = (
+    "prediction", "untrained", "cast", "clipping", "timestep", "schedule", "unscaled", "dark", "range", "latents",
+    "no_noise", "one_step", "guidance", "prediction_eps",
+)  # fmt: skip
 
 ROWS = (
     Setting("tab", "choice", "noise", choices=TABS, label="Tab"),
@@ -66,6 +71,8 @@ ROWS = (
     Setting("T", "int", 1000, 1, MAX_T, 1, tabs=TABS, label="Steps of the schedule, T"),
     Setting("t", "int", 400, 0, MAX_T, 1, tabs=TABS, label="Level t", help="0 is the clean picture, T is noise."),
     Setting("zero_terminal_snr", "bool", False, tabs=("noise", "schedules", "denoise"), label="Zero signal at T"),
+    Setting("fresh", "bool", False, tabs=("schedules",), label="Strips at k·T/10, each with a noise of its own",
+            help="Otherwise one noise for all: one picture that dissolves."),
     Setting("prompt", "text", "red hair glasses", 0, 200, tabs=SPOKEN, label="Prompt"),
     Setting("style", "name", "", 0, 40, tabs=SPOKEN, label="Style"),
     Setting("count", "int", 4, 1, 16, 1, tabs=("generate",), label="Pictures"),
@@ -92,8 +99,9 @@ ROWS = (
     Setting("other_picture", "name", "", 0, 80, tabs=("paint",), label="The other picture"),
     Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
     Setting("dataset", "name", "moons", 0, 40, tabs=("train", "score"), label="Points"),
-    Setting("motion", "choice", "reverse", choices=("forward", "reverse", "langevin"), tabs=("score",), label="Motion",
-            help="What moves the particles: the noise, a sampler, or Langevin dynamics."),
+    Setting("motion", "choice", "reverse", choices=("forward", "reverse", "langevin", "ascent"), tabs=("score",),
+            label="Motion",
+            help="What moves the particles: the noise, a sampler, Langevin dynamics, or the score alone."),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
     Setting("step_size", "float", 0.1, 0.0001, 2.0, 0.0001, tabs=("score",), label="Step size"),
     Setting("subject", "choice", "points", choices=("points", "digits"), tabs=("train",),
@@ -115,6 +123,8 @@ ROWS = (
     Setting("device", "choice", "auto", choices=("auto", "cpu", "cuda", "mps"), tabs=("denoise",), label="Device"),
     Setting("view", "name", "", 0, 20, tabs=TABS, label="View"),
     Setting("resolution", "choice", "256", choices=("64", "128", "256", "512"), tabs=("noise",), label="Resolution"),
+    Setting("museum", "choice", "prediction", choices=MUSEUM, tabs=("museum",), label="What is wrong"),
+    Setting("symptom", "choice", "any", choices=("any", *SYMPTOMS), tabs=("museum",), label="What one sees"),
     Setting("lane_count", "int", 2, 2, 4, 1, tabs=("duel",), label="Lanes"),
 )  # fmt: skip
 LANES = (("ddim", 10), ("dpmpp_2m", 10), ("unipc", 10), ("ddpm", 10))  # a duel is fair: as many steps in every lane

@@ -102,8 +102,10 @@ def schedules_value(
     labels: Mapping[str, str],
     t: int,
     points: Sequence[float] | None = None,
+    fresh: int | None = None,
 ) -> dict:
-    """Schedules of one T, by name. `points` are those of the schedule "custom", for the page to move."""
+    """Schedules of one T, by name. `points` are those of the schedule "custom", for the page to move; `fresh` is the
+    seed of the noises, where each level of a strip has its own."""
     T = next(iter(schedules.values())).T
     series = [
         {"name": name, "label": labels[name], "light": style.light, "dark": style.dark, "dash": style.dash,
@@ -116,7 +118,7 @@ def schedules_value(
         for key, view in SCHEDULE_VIEWS.items()
     ]
     points = list(points) if points is not None else None
-    return {"T": T, "t": t, "view": "alpha_bar", "views": views, "series": series, "points": points}
+    return {"T": T, "t": t, "view": "alpha_bar", "views": views, "series": series, "points": points, "fresh": fresh}
 
 
 def figure_view(key: str, symbol: str, title: str, figure: dict, caption: str = "", values: dict | None = None) -> dict:

@@ -71,6 +71,16 @@ class Mixture:
         """(B,): log q_t(x), natural."""
         return self._joint(x.flatten(1), levels)[0].logsumexp(1)
 
+    def divergence(self, x: Tensor, level: Level) -> Tensor:
+        """(B,): the divergence of the score, ∇·∇log q_t(x): Σ_k r_k (‖g_k‖² − D/v_k) − ‖Σ_k r_k g_k‖², r the shares and
+        g_k = −(x − a·mean_k)/v_k the score of component k alone."""
+        flat = x.flatten(1)
+        joint, variance, a = self._joint(flat, level)
+        shares = joint.softmax(1)
+        g = -(flat[:, None] - a * self.means.flatten(1)) / variance[..., None]  # (B, K, D)
+        own = (shares * (g.square().sum(-1) - flat.shape[1] / variance)).sum(1)
+        return own - (shares[..., None] * g).sum(1).square().sum(1)
+
     def __call__(self, x: Tensor, levels: Level | Sequence[Level], conditions: object = None) -> Prediction:
         flat = x.flatten(1)
         joint, variance, a = self._joint(flat, levels)

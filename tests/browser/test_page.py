@@ -25,6 +25,7 @@ DRAWN = {
     "duel": "#duel-player .player[data-state=done]",
     "score": "#score-field [data-mode]",
     "objective": "#objective-curves [data-drawn]",
+    "museum": "#museum-player .player[data-state=done]",
 }
 
 

@@ -124,6 +124,17 @@ def test_langevin_keeps_the_spread_of_q_t_and_its_step_is_the_pages(page, app_ur
     assert want == 1.0 and 0.8 < have < 1.3
 
 
+def test_uphill_without_noise_gathers_the_particles_on_the_peaks(page, app_url):
+    field = opened(page, app_url, "&motion=ascent&t=300&dataset=grid&step_size=0.5")
+    expect(field.locator(".stride")).to_contain_text("No noise.")
+    field.locator("canvas.big").focus()
+    for _ in range(60):
+        page.keyboard.press(".")
+    wait_for_label(page, "60 steps uphill")
+    have, want = map(float, re.search(r"particles ([\d.]+), of q_t ([\d.]+)", told(field)).groups())
+    assert have < 0.9 * want
+
+
 def test_what_moves_the_particles_is_in_the_link(page, app_url):
     page.goto(f"{app_url}/?tab=score&motion=langevin&t=300")
     field = page.locator("#score-field .field")

@@ -131,6 +131,25 @@ test("a Langevin step is x + δ·score + √(2δ)z with δ = step · (1 − ᾱ)
   close(xs[1], 1.1 + 0.08 * s.sy + 0.4 * -1.2, 1e-12, "y");
 });
 
+test("uphill, without noise, every particle ends on a peak: where the score is 0 and q_t is highest around", () => {
+  const mix = Field.mixture(cases[0].points, cases[0].std),
+    ab = 0.8,
+    xs = Float64Array.from({ length: 40 }, Field.normals(3)),
+    start = xs.slice(),
+    delta = 0.1 * (1 - ab);
+  const before = Field.at(mix, ab, xs[0], xs[1]);
+  Field.ascent(mix, ab, xs, 0.1);
+  close(xs[0], start[0] + delta * before.sx, 1e-12, "one step, no noise");
+  for (let k = 0; k < 3000; k++) Field.ascent(mix, ab, xs, 1);
+  for (let k = 0; k < xs.length; k += 2) {
+    const s = Field.at(mix, ab, xs[k], xs[k + 1]);
+    close(Math.hypot(s.sx, s.sy), 0, 0.01, "score at the end");
+    for (const [dx, dy] of [[0.02, 0], [-0.02, 0], [0, 0.02], [0, -0.02]])
+      assert.ok(Field.at(mix, ab, xs[k] + dx, xs[k + 1] + dy).logq <= s.logq + 1e-9, "a peak");
+  }
+  assert.ok(Field.spread(xs) < 0.9 * Field.spreadOf(mix, ab), "less spread than q_t");
+});
+
 test("Langevin settles at the spread that its step size gives a Gaussian: v / (1 − δ/2v)", () => {
   const mix = single(0.5),
     ab = 0.4,

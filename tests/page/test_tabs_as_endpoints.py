@@ -31,6 +31,7 @@ ENDPOINTS = (
     "interpolate_pictures",
     "score",
     "objective",
+    "museum",
 )
 LONG = ("train_digits",)  # what is valid takes a minute there
 QUICK = {"steps": 1, "count": 1, "particles": 2, "size": 16}  # so that what is valid is done soon

@@ -48,7 +48,7 @@ def build(page) -> None:
             upload = safe_image(elem_id="schedules-upload")
             picture_given(TAB, upload)
             with gr.Accordion(_("More"), open=False, elem_id="schedules-more"):
-                seed = control("seed", TAB)
+                fresh, seed = control("fresh", TAB), control("seed", TAB)
                 groups, sliders = {}, []
                 for name, kind in SCHEDULES.items():
                     with gr.Group(visible=name in start["schedules"]) as groups[name]:
@@ -57,13 +57,13 @@ def build(page) -> None:
                         else:
                             sliders += [control(f"{name}_{knob.name}", TAB) for knob in kind.knobs]
 
-    def redraw(names, T, zero, points, *values) -> dict:
+    def redraw(names, T, zero, points, fresh, seed, *values) -> dict:
         bends: dict[str, dict] = {}
         for (name, knob), value in zip(KNOBS, values, strict=True):
             bends.setdefault(name, {})[knob.name] = value
-        return shown(chosen(names or (), T, zero, points, bends), points)
+        return shown(chosen(names or (), T, zero, points, bends), points, check("seed", seed) if fresh else None)
 
-    inputs = [names, T, zero, points, *sliders]
+    inputs = [names, T, zero, points, fresh, seed, *sliders]
     changes = [item.change for item in inputs]
     gr.on(changes, errors_shown(redraw), inputs, chart, trigger_mode="always_last", **HURRIED)
     names.change(
@@ -102,12 +102,13 @@ def chosen(
     return made
 
 
-def shown(schedules: Mapping[str, NoiseSchedule], points: str) -> dict:
-    """The widget's value. A drawn curve can be bent while it is as drawn, not while it is stretched to ᾱ_T = 0."""
+def shown(schedules: Mapping[str, NoiseSchedule], points: str, fresh: int | None = None) -> dict:
+    """The widget's value; `fresh` is the seed of the strips' noises, where each level has its own. A drawn curve can be
+    bent while it is as drawn, not while it is stretched to ᾱ_T = 0."""
     own = schedules.get(DRAWN)
     bare = own is not None and torch.equal(own.alpha_bar, drawn.through(drawn.read(points), own.T))
     points = drawn.fallen(drawn.read(points)) if bare else None
-    return schedules_value(schedules, LABELS, DEFAULTS["t"].default, points)
+    return schedules_value(schedules, LABELS, DEFAULTS["t"].default, points, fresh)
 
 
 def strip_picture(name: str | None, image: Image.Image | None, seed: int) -> dict:

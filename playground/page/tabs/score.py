@@ -14,7 +14,7 @@ from playground.page.endpoints import endpoint
 from playground.page.parts.clouds import CLOUDS
 from playground.page.parts.knobs import follow_method, knob_controls
 from playground.page.parts.sampler import KNOBS, sampler_controls, spacing, tell_cost
-from playground.page.translations import _
+from playground.page.translations import _, say
 from playground.page.widgets.field import field
 from playground.runs.forward import FIRST, chosen_picture, schedule_of
 from playground.runs.settings import check, fitted, knobs_of
@@ -29,11 +29,21 @@ from playground.theory.clouds import (
     cloud,
     trace,
 )
+from playground.theory.matching import losses
 
 TITLE = _("Score")
 TAB = "score"
 PICTURE_SIZE = 64
 NO_DRAWING = {"points": [], "stamp": 0}
+FACTORS = (0.6, 0.8, 1.0, 1.2, 1.4)
+MATCHING = (
+    "A net should learn the score, but nobody can tell it the true one: that would be the explicit loss. Two others do "
+    "without. The implicit one asks how fast the net's own answer changes from place to place. The denoising one asks "
+    "for the noise that was added, and that is known. Here the true score is known too, so all three can be measured, "
+    "for scores that are a factor off: both others are the explicit one plus a number that is the same in every row. "
+    "So all three are least at the same score, the true one (a factor of 1). That is why learning to find the noise is "
+    "learning the score."
+)
 TEAL, ORANGE = (94, 190, 180), (217, 72, 15)
 
 
@@ -42,6 +52,10 @@ def build(page) -> None:
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
             view = field(view_of({"schedule": page.start("schedule")}, NO_DRAWING), elem_id="score-field")
+            with gr.Accordion(_("Three losses, one best score"), open=False, elem_id="score-matching") as box:
+                gr.Markdown(_(MATCHING))
+                at = gr.Slider(1, page.start("T"), page.start("t"), step=1, label=_("Level t"), elem_id="score-at")
+                table = gr.Markdown(elem_id="score-losses")
         with gr.Column(elem_classes="lab-controls"):
             made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=CLOUDS)}
             chosen, cost = sampler_controls(TAB, guided=False)
@@ -68,9 +82,30 @@ def build(page) -> None:
     gr.on(changes, errors_shown(show), [drawing, *inputs], view, trigger_mode="always_last", **QUIET)
     view.drawn(errors_shown(keep), inputs, [drawing, view], trigger_mode="multiple", **QUIET)
     follow_method(SCHEDULES, made["schedule"], bends)
+    told = [made["dataset"], drawing, made["schedule"], made["T"], at]
+    gr.on([box.expand, at.release, made["dataset"].change, made["schedule"].change], errors_shown(losses_told), told,
+          table, trigger_mode="always_last", **QUIET)  # fmt: skip
     asked = ("dataset", "drawing", "x", "y", "t", "schedule", "T", "zero_terminal_snr")
     run = ("sampler", "steps", "spacing", "seed", "particles", *KNOBS, "points")
     endpoint(score_endpoint, "score", settings=asked + run)
+
+
+def losses_told(dataset: str, drawn: Mapping, schedule: str, T: int, t: float) -> str:
+    """The three losses of scores that are a factor off, in a table; Markdown. Raises UserError."""
+    points = cloud(check("dataset", dataset), drawn["points"])
+    if not len(points.points):
+        raise UserError("Please give points to draw, such as [[0, 1], [1, 0]].")
+    schedule, _used = schedule_of({"schedule": schedule, "T": T})
+    made, constants = losses(points.denoise, schedule.level(min(t, schedule.T)), FACTORS)
+    heads = [say("the true score times"), say("explicit"), say("implicit"), say("denoising"),
+             say("implicit − explicit"), say("denoising − explicit")]  # fmt: skip
+    rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for factor, seen in zip(FACTORS, made, strict=True):
+        gaps = [f"{gap:.3f} ± {error:.3f}" for gap, error in (seen.implicit_above, seen.denoising_above)]
+        cells = [f"{factor:g}", *(f"{v:.3f}" for v in (seen.explicit, seen.implicit, seen.denoising)), *gaps]
+        rows.append(f"| {' | '.join(cells)} |")
+    by_theorem = [say("by the theorems"), "", "", "", f"{constants.implicit:.3f}", f"{constants.denoising:.3f}"]
+    return "\n".join([*rows, f"| {' | '.join(by_theorem)} |"])
 
 
 def view_of(values: Mapping[str, object], drawn: Mapping) -> dict:

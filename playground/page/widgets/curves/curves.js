@@ -1,6 +1,7 @@
 /* Curves: charts on the page's clock, each a choice of views over t, and under them the picture on the same axis.
  *
  * value  {T, t, view, views: [{key, symbol, title, log, range, lines?: traces of a figure}],
+ *         fresh?: a seed: strips at k·T/10, each level with a noise of its own,
  *         series?: [{name, label, light, dark, dash, alpha_bar}],   schedules, whose views are worked out here
  *         points?: [ᾱ, …],                                         the drawn schedule's, when it is among them
  *         sum?: [{symbol, label, value, view}], the bound's terms, each with the view that explains it

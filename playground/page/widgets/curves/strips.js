@@ -2,8 +2,9 @@
 
 import { pixels } from "../lib/canvas.js";
 import { decibels, percent, text } from "../lib/words.js";
-import { clamp, forward, snrDb } from "../maths/forward.js";
-import { levels } from "../maths/schedule.js";
+import { clamp, forward, freshNoise, snrDb } from "../maths/forward.js";
+import { normals } from "../maths/mixture.js";
+import { levels, tenths } from "../maths/schedule.js";
 import { colourOf, figureText, make, swatch, symbol } from "./parts.js";
 
 const CELLS = 10; // of a film's width; where there are fewer levels, they stand at their t with gaps between
@@ -14,6 +15,21 @@ const CELLS = 10; // of a film's width; where there are fewer levels, they stand
  * @param {(t: number) => void} go a level was chosen
  */
 export function makeStrips(strips, state, go) {
+  /** The levels on show. */
+  const shownLevels = () => (state.value.fresh == null ? levels : tenths)(state.value.T);
+  let fresh = { key: "", noises: [] };
+  /** The noise of level k: the one of all, or where the strips are asked for fresh ones (value.fresh is their seed) its own. */
+  function noiseOf(k) {
+    const { picture, value } = state;
+    if (value.fresh == null) return picture.eps;
+    const key = `${value.fresh} ${picture.eps.length}`;
+    if (fresh.key !== key) {
+      const normal = normals(value.fresh);
+      fresh = { key, noises: Array.from({ length: CELLS }, () => freshNoise(picture.eps.length, normal)) };
+    }
+    return fresh.noises[k];
+  }
+
   /** Where level k of `count` begins, in cells. */
   const cellOf = (k, count) => (k * (CELLS - 1)) / (count - 1);
 
@@ -23,7 +39,7 @@ export function makeStrips(strips, state, go) {
     strips.hidden = !(value && value.series && picture);
     if (strips.hidden) return;
     while (strips.children.length > series.length) strips.lastChild.remove();
-    strips.classList.toggle("few", levels(value.T).length < CELLS);
+    strips.classList.toggle("few", shownLevels().length < CELLS);
     series.forEach((one, i) => {
       const row = strips.children[i] || newRow();
       row.dataset.name = one.name;
@@ -45,7 +61,7 @@ export function makeStrips(strips, state, go) {
     make("i", "frame", film);
     film.addEventListener("pointerdown", (event) => {
       const space = canvas.getBoundingClientRect();
-      const shown = levels(state.value.T);
+      const shown = shownLevels();
       const cell = (CELLS * (event.clientX - space.left)) / space.width - 0.5;
       go(shown[clamp(Math.round((cell / (CELLS - 1)) * (shown.length - 1)), 0, shown.length - 1)]);
     });
@@ -57,22 +73,22 @@ export function makeStrips(strips, state, go) {
 
   /** The levels of a row, and what is left of the picture at T. */
   function film(row, one) {
-    const { n, x0, eps } = state.picture;
+    const { n, x0 } = state.picture;
     const { T } = state.value;
     const canvas = row.querySelector(".film canvas");
     if (canvas.width !== CELLS * n || canvas.height !== n) [canvas.width, canvas.height] = [CELLS * n, n];
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, canvas.width, n);
     const image = pixels(n);
-    const shown = levels(T);
+    const shown = shownLevels();
     shown.forEach((t, k) => {
-      forward(image.data, x0, eps, Math.sqrt(one.a[t]), Math.sqrt(1 - one.a[t]));
+      forward(image.data, x0, noiseOf(k), Math.sqrt(one.a[t]), Math.sqrt(1 - one.a[t]));
       context.putImageData(image, Math.round(cellOf(k, shown.length) * n), 0);
     });
     const end = one.a[T];
     const values = { share: percent(end), snr: decibels(snrDb(end)) };
     row.querySelector(".left").textContent = text("at T: {share} signal, SNR {snr}", values);
-    const about = { schedule: text(one.label), count: shown.length, T };
+    const about = { schedule: text(one.label), count: shown.length, T: shown[shown.length - 1] };
     canvas.setAttribute("aria-label", text("{schedule}: the picture at {count} levels from t = 0 to {T}", about));
     row.drawn = null;
   }
@@ -86,8 +102,8 @@ export function makeStrips(strips, state, go) {
   /** The pictures and numbers at t. */
   function follow() {
     if (strips.hidden) return;
-    const { value, view, lines, picture, series, t } = state;
-    const shown = levels(value.T);
+    const { view, lines, picture, series, t } = state;
+    const shown = shownLevels();
     let nearest = 0;
     shown.forEach((at, k) => Math.abs(at - t) < Math.abs(shown[nearest] - t) && (nearest = k));
     strips.style.setProperty("--cell", String(cellOf(nearest, shown.length)));

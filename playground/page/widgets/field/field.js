@@ -1,5 +1,6 @@
-/* The score field: q_t of a point cloud, its score, and particles that follow it, on the page's clock t. Three ways to
- * move: "forward" (noise), "reverse" (a sampler's run, computed by the server, played here) and "langevin" (computed here).
+/* The score field: q_t of a point cloud, its score, and particles that follow it, on the page's clock t. Four ways to
+ * move: "forward" (noise), "reverse" (a sampler's run, computed by the server, played here), and computed here "langevin"
+ * and "ascent", the same without its noise.
  *
  * The mathematics is maths/mixture.js, the looks painter.js, the words words.js, points of one's own drawing.js.
  */
@@ -13,7 +14,7 @@ import { calm, frame as onceAFrame, slider } from "../lib/input.js";
 import * as settings from "../lib/settings.js";
 import { number, text } from "../lib/words.js";
 import { clamp } from "../maths/forward.js";
-import { frameAt, langevin as walkOn, mixture, normals, timeAt } from "../maths/mixture.js";
+import { ascent, frameAt, langevin, mixture, normals, spread, spreadOf, timeAt } from "../maths/mixture.js";
 import { alphaAt } from "../maths/schedule.js";
 import { makeDrawing } from "./drawing.js";
 import { painter as makePainter } from "./painter.js";
@@ -45,7 +46,13 @@ export function mount(ui) {
     mix: null, // its mixture
     data: null, // some of its points, each with its own ε: {x0, eps, now}
     run: null, // a sampler's
-    walk: null, // Langevin's: {xs, tail, steps, normal}
+    walk: null, // of Langevin and ascent: {xs, tail, steps, normal}
+    get walks() {
+      return scene.mode === "langevin" || scene.mode === "ascent";
+    },
+    get stepSize() {
+      return stepSize;
+    },
     picture: null,
     mode: "reverse",
     t: 0,
@@ -130,21 +137,24 @@ export function mount(ui) {
     pause();
     if (scene.mode === "reverse" && scene.run)
       moveRun(by > 0 ? Math.floor(scene.u + 1e-6) + 1 : Math.ceil(scene.u - 1e-6) - 1);
-    else if (scene.mode === "langevin") {
-      if (by > 0) langevin(1);
+    else if (scene.walks) {
+      if (by > 0) walkOn(1);
     } else return moveTo(scene.t + by * Math.max(1, Math.round(scene.T / 50)));
     redraw();
   }
-  function langevin(steps) {
+  function walkOn(steps) {
     const { walk } = scene;
     for (let i = 0; i < steps; i++) {
       walk.tail.push(walk.xs.slice());
       if (walk.tail.length > TAIL) walk.tail.shift();
-      walkOn(scene.mix, scene.alpha(), walk.xs, stepSize, walk.normal);
+      if (scene.mode === "ascent") ascent(scene.mix, scene.alpha(), walk.xs, stepSize);
+      else langevin(scene.mix, scene.alpha(), walk.xs, stepSize, walk.normal);
     }
     walk.steps += steps;
+    facts.tell("score.spread", spread(walk.xs) / spreadOf(scene.mix, scene.alpha()));
+    facts.tell(`score.${scene.mode}`, walk.steps);
   }
-  /** Langevin starts from N(0, 1), with the seed of the page. */
+  /** A walk starts from N(0, 1), with the seed of the page. */
   const walkers = () => (scene.run ? scene.run.particles : 200);
   const walkKey = () => [seed, walkers(), scene.mix.std, ...scene.cloud.points].join();
   function startWalk() {
@@ -163,9 +173,9 @@ export function mount(ui) {
     const seconds = Math.min(0.1, (time - last) / 1000 || 0) * speed;
     pace += 0.1 * (Math.min(100, time - last) - pace);
     last = time;
-    if (scene.mode === "langevin") {
+    if (scene.walks) {
       owed += seconds * LANGEVIN_RATE;
-      langevin(Math.floor(owed));
+      walkOn(Math.floor(owed));
       owed -= Math.floor(owed);
     } else if (scene.mode === "reverse" && scene.run) {
       moveRun(scene.u + (seconds * (scene.run.frames - 1)) / RUN_SECONDS);
@@ -183,7 +193,7 @@ export function mount(ui) {
     if (!scene.mix || !scene.mix.K || (scene.mode === "reverse" && !scene.run)) return;
     if (scene.mode === "reverse" && scene.u >= scene.run.frames - 1 - 1e-6) moveRun(0);
     if (scene.mode === "forward" && scene.t >= scene.T) moveTo(0);
-    if (scene.mode === "langevin" && !scene.walk) startWalk();
+    if (scene.walks && !scene.walk) startWalk();
     playing = true;
     owed = 0;
     last = performance.now();
@@ -193,7 +203,7 @@ export function mount(ui) {
   function again() {
     if (!scene.mix || !scene.mix.K) return;
     if (scene.mode === "reverse" && scene.run) moveRun(0);
-    else if (scene.mode === "langevin") startWalk();
+    else if (scene.walks) startWalk();
     else moveTo(0);
     redraw();
   }
@@ -202,7 +212,7 @@ export function mount(ui) {
     scene.mode = name;
     host.dataset.mode = scene.mode;
     for (const input of modes) input.checked = input.value === name;
-    if (scene.mode === "langevin" && scene.mix && scene.mix.K) {
+    if (scene.walks && scene.mix && scene.mix.K) {
       startWalk();
       if (scene.t < 0.05 * scene.T) moveTo(0.25 * scene.T); // at t = 0 the steps are of size 0
     }
@@ -241,7 +251,7 @@ export function mount(ui) {
     drawing.show();
     drawTicks();
     if (scene.walk && scene.walk.key !== walkKey()) scene.walk = null; // it was of other points, or another seed
-    if (scene.mode === "langevin" && scene.mix.K && !scene.walk) startWalk();
+    if (scene.walks && scene.mix.K && !scene.walk) startWalk();
     setStep(settings.get("step_size") ?? value.step_size);
     if (first) moveTo(clock.t === null ? (calm() ? 0.4 * scene.T : scene.T) : clock.t, false);
     else moveTo(scene.t, false);

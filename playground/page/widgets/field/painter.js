@@ -227,7 +227,7 @@ export function painter(host) {
     }
   }
   function drawPaths(c, scene) {
-    const { mode, run, data, walk } = scene;
+    const { mode, run, data, walk, walks } = scene;
     c.beginPath();
     if (mode === "reverse" && run) runPaths(c, scene);
     else if (mode === "forward") {
@@ -243,7 +243,7 @@ export function painter(host) {
           if (i) c.lineTo(x, y);
           else c.moveTo(x, y);
         });
-    } else if (mode === "langevin" && walk) {
+    } else if (walks && walk) {
       for (let k = 0; k < Math.min(walk.xs.length, 2 * WALKS); k += 2)
         [...walk.tail, walk.xs].forEach((xs, i) => {
           if (i) c.lineTo(big.x(xs[k]), big.y(xs[k + 1]));
@@ -334,7 +334,7 @@ export function painter(host) {
 
   /** Draws all of it; due(part) says whether the ground's turn has come. Returns what holds at the pointer, or null. */
   function draw(scene, due) {
-    const { mix, mode, run, walk, data, probe, layer } = scene,
+    const { mix, mode, run, walk, walks, data, probe, layer } = scene,
       ab = scene.alpha(),
       c = big.context;
     const isDark = document.body.classList.contains("dark");
@@ -358,7 +358,7 @@ export function painter(host) {
     if (mode === "forward" || layer("data"))
       crosses(big, noised(data, ab), paint.data, mode === "forward" ? 3.5 : 2.5);
     if (mode === "reverse" && run) dots(big, now, paint.particle, paint.rim, 2.6);
-    if (mode === "langevin" && walk) dots(big, walk.xs, paint.particle, paint.rim, 2.6, true);
+    if (walks && walk) dots(big, walk.xs, paint.particle, paint.rim, 2.6, true);
     if (scene.drawing && scene.t <= 0.02 * scene.T) crosses(big, scene.cloud.points, paint.data, 3);
     const s = at(mix, ab, probe[0], probe[1]);
     drawProbe(c, scene, s, ab);

@@ -58,11 +58,20 @@ export function makeWords(host, scene, katex) {
       return text("{sampler}: step {step} of {steps}, {nfe} evaluations of the exact score for each particle", values);
     }
     if (!scene.walk) return "";
-    return text("{n} Langevin steps · spread of the particles {have}, of q_t {want}", {
-      n: scene.walk.steps,
-      have: number(spread(scene.walk.xs)),
-      want: number(spreadOf(scene.mix, scene.alpha())),
-    });
+    if (scene.mode === "ascent") return text("{n} steps uphill · spread of the particles {have}, of q_t {want}", walked());
+    return text("{n} Langevin steps · spread of the particles {have}, of q_t {want}", walked());
+  }
+  const walked = () => ({
+    n: scene.walk.steps,
+    have: number(spread(scene.walk.xs)),
+    want: number(spreadOf(scene.mix, scene.alpha())),
+  });
+  /** The formula of a walk's step, with its numbers. */
+  function strideText(ab) {
+    if (!scene.walks) return "";
+    const values = { size: number(scene.stepSize, 3), delta: number(scene.stepSize * (1 - ab), 3) };
+    if (scene.mode === "ascent") return text("Each step: x ← x + δ ∇log q_t(x), with δ = {size} · (1 − ᾱ) = {delta}. No noise.", values);
+    return text("Each step: x ← x + δ ∇log q_t(x) + √(2δ) z, with δ = {size} · (1 − ᾱ) = {delta} and fresh noise z.", values);
   }
 
   /** The numbers at the pointer (`s`, null where there are no points) and what is said of the canvases. */
@@ -76,6 +85,7 @@ export function makeWords(host, scene, katex) {
     put(cells.noise, number(Math.sqrt(Math.max(0, 1 - ab)), 3));
     put(cells.x0, s ? vector(s.x0, s.y0) : "–");
     put($(".status"), statusText());
+    put($(".stride"), strideText(ab));
     canvas.setAttribute("aria-label", `${titles[scene.cloud.name]}. ${clockText(ab)}. ${statusText()} ${probeText(s)}`);
     twin.setAttribute("aria-label", `${text("The points, noised to t")}. ${clockText(ab)}`);
     photo.setAttribute("aria-label", `${text("A picture, noised to t")}. ${clockText(ab)}`);
@@ -88,7 +98,7 @@ export function makeWords(host, scene, katex) {
       moons: text("Two moons"), spiral: text("Spiral"), rings: text("Rings"), grid: text("Grid of Gaussians"),
       draw: text("Drawn points"),
     };
-    const modes = { forward: text("Noising"), reverse: text("Sampler"), langevin: text("Langevin") };
+    const modes = { forward: text("Noising"), reverse: text("Sampler"), langevin: text("Langevin"), ascent: text("Uphill") };
     const layers = { density: text("Density"), arrows: text("Score"), paths: text("Paths"), data: text("Data") };
     const name = `field-mode-${Math.random().toString(36).slice(2)}`;
     for (const input of all(".modes input")) {

@@ -32,6 +32,9 @@ export function forward(rgba, x0, eps, signal, noise) {
   }
 }
 
+/** Fresh noise as it travels, int16, from a seeded stream of standard normals. */
+export const freshNoise = (length, normal) => Int16Array.from({ length }, () => Math.round(normal() * EPS_SCALE));
+
 /**
  * Counts of x_t = signal · x0 + noise · ε in `counts.length` equal bins of [low, high), unclipped; values outside
  * are dropped. Every `stride`-th value is taken. Returns how many were looked at.

@@ -198,6 +198,9 @@ export function langevin(mix, alphaBar, xs, stepSize, normal) {
   }
 }
 
+/** One step uphill, x += δ∇log q_t with the δ of `langevin`, and no noise: it ends on the peaks of q_t. */
+export const ascent = (mix, alphaBar, xs, stepSize) => langevin(mix, alphaBar, xs, stepSize, () => 0);
+
 /** The cloud's and the particles' spread: root of the mean squared distance from their own mean, per axis. */
 export function spread(xs) {
   const n = xs.length / 2;

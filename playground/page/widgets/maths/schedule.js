@@ -83,6 +83,9 @@ export function moved(points, k, y) {
 /** Points as the setting `points` writes them: four decimals, no more digits than needed. */
 export const written = (points) => points.map((p) => String(Number(p.toFixed(4)))).join(" ");
 
+/** The levels k·T/10, without T itself: with T = 300 the k·30 of the notebooks that show a strip. */
+export const tenths = (T) => [...new Set(Array.from({ length: 10 }, (_, k) => Math.floor((k * T) / 10)))];
+
 /** The levels of a film strip, evenly from t = 0 to T: `most` of them, or all where there are not so many. */
 export function levels(T, most = 10) {
   const count = Math.min(most, T + 1);

@@ -17,6 +17,8 @@ const LABELS = {
   strength: (values) => text("strength {strength}", values),
   unguided: () => text("without guidance"),
   guided: () => text("with guidance"),
+  right: (values) => text("as it should be, seed {seed}", values),
+  faulty: (values) => text("with the fault, seed {seed}", values),
   replaced: () => text("by replacement"),
   resampled: (values) => text("RePaint, r = {r}, j = {jump}", values),
   mixed: (values) => text("λ {share}, strength {strength}", values),
