@@ -19,7 +19,7 @@ FLOORS = (  # ground floor first; a wing imports itself and what stands on floor
     {"page", "train", "autoencode", "distil", "evaluate"},
 )
 INSIDE = {  # the same within a wing; files of one folder may import each other
-    "engine": ({"jobs", "turns"}, {"tasks"}, {"batching", "zerogpu", "replicas"}, {"registry"}, {"cluster"}),
+    "engine": ({"jobs", "turns"}, {"tasks"}, {"batching", "known", "zerogpu", "replicas"}, {"registry"}, {"cluster"}),
     "page": (
         {"undocumented", "channels", "about", "theme", "kept"},
         {"translations"},

@@ -6,8 +6,10 @@ import { fixture } from "./fixture.mjs";
 
 import { apart, at, decades, place, power, range, thinned, ticks, unplace } from "../../playground/page/widgets/lib/axis.js";
 import { float64 } from "../../playground/page/widgets/lib/bytes.js";
+import { EPS_SCALE, freshNoise } from "../../playground/page/widgets/maths/forward.js";
+import { normals } from "../../playground/page/widgets/maths/mixture.js";
 import { shrunk } from "../../playground/page/widgets/maths/pictures.js";
-import { alphaAt, inverse, levels, moved, through, views, written } from "../../playground/page/widgets/maths/schedule.js";
+import { alphaAt, inverse, levels, moved, tenths, through, views, written } from "../../playground/page/widgets/maths/schedule.js";
 
 
 const near = (got, want, tolerance = 1e-9) => assert.ok(Math.abs(got - want) <= tolerance * Math.max(1, Math.abs(want)), `${got} is not ${want}`);
@@ -144,4 +146,17 @@ test("ticks are round numbers, and powers of ten on a log axis", () => {
   assert.deepEqual(decades(1e-5, 1, 8).map(power), ["10⁻⁵", "10⁻⁴", "10⁻³", "10⁻²", "10⁻¹", "1"]);
   assert.deepEqual(decades(0.2, 3000, 8).map(power), ["1", "10", "10²", "10³"]);
   assert.deepEqual(decades(1e-20, 1, 8).map(power), ["10⁻²⁰", "10⁻¹⁷", "10⁻¹⁴", "10⁻¹¹", "10⁻⁸", "10⁻⁵", "10⁻²"]);
+});
+
+test("tenths of T are the levels of the notebooks' strips, and where T has not ten steps, all of them", () => {
+  assert.deepEqual(tenths(300), [0, 30, 60, 90, 120, 150, 180, 210, 240, 270]);
+  assert.deepEqual(tenths(1000).at(-1), 900);
+  assert.deepEqual(tenths(3), [0, 1, 2]);
+});
+
+test("fresh noise is standard normal as it travels, and the seed's", () => {
+  const eps = freshNoise(30000, normals(7));
+  const moment = (p) => eps.reduce((sum, e) => sum + (e / EPS_SCALE) ** p, 0) / eps.length;
+  assert.ok(Math.abs(moment(1)) < 0.02 && Math.abs(moment(2) - 1) < 0.03);
+  assert.deepEqual(freshNoise(10, normals(7)), eps.slice(0, 10));
 });
