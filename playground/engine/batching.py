@@ -172,6 +172,7 @@ class Engine:
 
     def _warm_up(self) -> None:
         try:
+            self.space.speed_up()
             self._denoise.speed_up()
         except Exception:
             log.exception("The plain net serves: no faster way to run it was found.")

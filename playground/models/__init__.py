@@ -22,6 +22,9 @@ class Space(Protocol):
     def decode(self, x: Tensor) -> Tensor:
         """And back."""
 
+    def speed_up(self) -> None:
+        """Goes over to a faster way to decode, where there is one."""
+
     def enlarged(self, x: Tensor) -> Tensor:
         """What is in the space, as large as the picture, as it is: for the eye."""
 

@@ -24,6 +24,7 @@ from playground.models.autoencoder import (
     load_autoencoder,
 )
 from playground.models.denoiser import UNetDenoiser, clipped, guided
+from playground.models.devices import bf16
 from playground.runs import Live, lane_for
 from playground.runs.assay import assays
 from playground.runs.forward import seen
@@ -215,3 +216,15 @@ def test_a_size_that_cannot_be_halved_is_told(data, tmp_path):
     with pytest.raises(SystemExit, match="multiple of 4"):
         autoencode.main(["--data", str(data), "--out", str(tmp_path / "x"), "--size", "18"])
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("allowed", ["1", "0"])
+def test_decoding_in_bfloat16_changes_pictures_by_next_to_nothing(monkeypatch, allowed):
+    monkeypatch.setenv("PLAYGROUND_BF16", allowed)
+    space = load("avatars-64-turbo").space
+    latents = space.encode(to_tensor(picture("cat", 64), 64).double())
+    before, weights = space.decode(latents), list(space.state_dict())
+    space.speed_up()
+    after = space.decode(latents)
+    assert after.dtype == torch.float64 and list(space.state_dict()) == weights
+    assert torch.equal(before, after) == (not bf16()) and psnr(before, after) > 40
