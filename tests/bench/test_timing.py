@@ -19,6 +19,7 @@ def quick(tiny_checkpoint, monkeypatch, tmp_path):
     """The name of a tiny model; measured in a moment, and kept in a file of its own."""
     monkeypatch.setattr(timing, "STEPS", 4)
     monkeypatch.setattr(timing, "FEWEST", 2)
+    monkeypatch.setattr(timing, "ROUNDS", 1)
     monkeypatch.setattr(timing, "threads", lambda: 2)
     monkeypatch.setattr(timing, "FIGURES", tmp_path / "figures.json")
     return str(tiny_checkpoint)

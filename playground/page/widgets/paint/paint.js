@@ -87,7 +87,7 @@ export function mount({ element, props, server, upload, trigger, watch }) {
     tell(parts.join(" · "));
     answered.setAttribute("aria-label", text("The model’s answer, {n} by {n} pixels", { n: found.n }));
     $(".theirs a").hidden = false;
-    root.dispatchEvent(new CustomEvent("answer", { detail: { seq: shown, ms: milliseconds } }));
+    root.dispatchEvent(new CustomEvent("answer", { detail: { seq: shown, ms: milliseconds, server: found.ms } }));
     resized(found.n);
     grounds.next();
   }
