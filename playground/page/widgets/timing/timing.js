@@ -54,7 +54,7 @@ export function mount({ element, props, watch }) {
     const xTicks = counts.map(Math.log2);
     plot = chart($(".plot"), {
       x: [xTicks[0] - 0.2, xTicks[xTicks.length - 1] + 0.2], y: [low, high], log: true, xTicks, yTicks, height: 170, fluid: true,
-      margin: { l: 40 }, label: text("Steps a second by pictures at once"),
+      margin: { l: 40 }, label: $(".title").textContent,
       format: (tick, axis) => number(axis === "x" ? 2 ** tick : tick, 0),
     });
     $(".tables").replaceChildren();
@@ -103,6 +103,7 @@ export function mount({ element, props, watch }) {
     return made;
   }
 
+  $(".title").textContent = text("Steps a second by pictures at once");
   link.textContent = text("Download as CSV");
   watch("value", show);
   show();
