@@ -119,7 +119,10 @@ def _paper(asked: dict) -> dict:
     pages = list(asked.get("pages", []))[:20]
     if not pages or sum(map(len, pages)) > PAPER:
         raise UserError("That is too much for one handout.")
-    sheets = [images.open_picture(base64.b64decode(page)) for page in pages]
+    try:
+        sheets = [images.open_picture(base64.b64decode(page)) for page in pages]
+    except ValueError as error:
+        raise UserError("The pages of this handout did not arrive.") from error
     file = io.BytesIO()
     title = str(asked.get("title"))[:200]
     sheets[0].save(file, "PDF", save_all=True, append_images=sheets[1:], resolution=DPI, title=title)
