@@ -209,6 +209,7 @@ class Outline:
     steps: int | None = None
     side: int = 0  # of its pictures in pixels; 0 where the configs do not say
     teacher: str | None = None
+    trainable: bool = False  # one of this project's nets, not distilled from another
 
     @property
     def conditional(self) -> bool:
@@ -228,7 +229,8 @@ def outline(name: str) -> Outline:
         told = kinds(words, styles, config["unet"]), config.get("text") is not None
         side = config["size"] * 2 ** len((config.get("autoencoder") or {"dims": ()})["dims"])
         guidance, steps, teacher = (config.get(key) for key in ("guidance", "steps", "teacher"))
-        return Outline(words, styles, config["schedule"], *told, guidance, steps, side, teacher)
+        trainable = guidance is None
+        return Outline(words, styles, config["schedule"], *told, guidance, steps, side, teacher, trainable)
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return Outline()
 

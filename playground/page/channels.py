@@ -9,10 +9,11 @@ the event's own messages.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from weakref import WeakValueDictionary
 
 from starlette.requests import Request
@@ -30,6 +31,7 @@ class Channel:
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(18)
         self.followed = False
+        self._taken = threading.Event()
         self._room = threading.Semaphore(AHEAD)
         _open[self.token] = self
 
@@ -43,6 +45,24 @@ class Channel:
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
         return True
+
+    def taken(self, seconds: float) -> bool:
+        """Whether a page comes for the line within so many seconds."""
+        return self._taken.wait(seconds)
+
+    def carry(self, messages: Generator[dict]) -> None:
+        """Sends all of them, in a thread of its own, and ends them where the page has gone.
+
+        The event that opened the channel is over meanwhile. A browser has six connections to one server, for all its
+        pages: with one for the event too, two pages that watch something for minutes leave none for anything else.
+        """
+
+        def work() -> None:
+            with contextlib.closing(messages):
+                all(self.send(message) for message in messages)
+            self.close()
+
+        threading.Thread(target=work, name="channel", daemon=True).start()
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -63,6 +83,7 @@ class Channel:
         """Takes the line; from now on what is sent goes there."""
         self._loop, self._lines = asyncio.get_running_loop(), asyncio.Queue()
         self.followed = True
+        self._taken.set()
         return self.lines()
 
 

@@ -50,7 +50,7 @@ class Page:
     training: str = "class"
     answers: Kept = field(default_factory=Kept)  # what a learner has answered to lessons and worksheets
     corners: list[Kept] = field(default_factory=list)  # where each tab keeps a session's last run
-    trained: tuple | None = None  # where the Train tab shows a training, and where its net can be kept
+    trained: tuple = ()  # (where the Train tab shows a training, where its net can be kept), for each kind
 
     def __enter__(self) -> Page:
         self._token = _building.set(self)

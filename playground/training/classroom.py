@@ -11,7 +11,7 @@ import atexit
 import os
 import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 
 import torch
@@ -19,7 +19,7 @@ import torch
 from playground.errors import UserError
 from playground.training.watched import Plan, Training
 
-KEPT = 8  # trainings that may be shared, kept after their end
+KEPT = 8  # trainings that may be shared, kept after their end; and nets that are kept in memory, to step through
 WAITING = 12  # trainings in line
 FULL = "{count} trainings are waiting already. Try again in some minutes."
 
@@ -30,6 +30,7 @@ class Classroom:
     def __init__(self) -> None:
         self._line: list[Training] = []  # the first one is in work
         self._shared: OrderedDict[Hashable, Training] = OrderedDict()
+        self._warm: deque[Training] = deque()  # those that ended last, with their nets still in memory
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -103,6 +104,9 @@ class Classroom:
                     _key, oldest = self._shared.popitem(last=False)
                     if oldest.ended and not oldest.people:
                         oldest.discard()
+            self._warm.append(training)
+            if len(self._warm) > KEPT:
+                self._warm.popleft().trainer = None  # its checkpoint stays
             if not training.people and training not in self._shared.values():
                 training.discard()
 

@@ -83,10 +83,10 @@ def read_pictures(source: Path | str, size: int) -> PictureSet:
     Raises:
         UserError: the source or a picture in it is missing or unreadable; the sentence names the file.
     """
-    names, read = _open(Path(source))
+    names, read = opened(Path(source))
     rows = _metadata(names, read)
     pixels = torch.empty(len(rows), 3, size, size, dtype=torch.uint8)
-    found = cores().map(lambda row: _picture(row["file_name"], read, size), rows)
+    found = cores().map(lambda row: reduced(row["file_name"], read, size), rows)
     for i, picture in enumerate(tqdm(found, "reading pictures", len(rows), unit="pictures", leave=False)):
         pixels[i] = picture
     return PictureSet(
@@ -150,7 +150,7 @@ def held_out(pictures: PictureSet, count: int, seed: int = 0) -> tuple[PictureSe
 Read = Callable[[str], bytes]
 
 
-def _open(source: Path) -> tuple[list[str], Read]:
+def opened(source: Path) -> tuple[list[str], Read]:
     """Names of the files in a folder or zip, and how to read one."""
     if source.is_dir():
         names = (p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file())
@@ -166,7 +166,7 @@ def _open(source: Path) -> tuple[list[str], Read]:
         try:
             return archive.read(name)
         except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
-            raise UserError("{name} in {source} is damaged or encrypted.", name=name, source=source) from error
+            raise UserError("{name} in {source} is damaged or encrypted.", name=name, source=source.name) from error
 
     return _wanted(name for name in archive.namelist() if not name.endswith("/")), read
 
@@ -237,8 +237,8 @@ def _row(row: object, table: str, number: int, known: set[str]) -> dict:
     return {**row, "file_name": path, "weight": weight}
 
 
-def _picture(name: str, read: Read, size: int) -> Tensor:
-    """One picture as (3, size, size) uint8."""
+def reduced(name: str, read: Read, size: int) -> Tensor:
+    """One picture as (3, size, size) uint8. Raises UserError with its name where it can't be read."""
     try:
         picture = open_picture(read(name))
     except UserError as error:

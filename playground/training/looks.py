@@ -25,13 +25,14 @@ STEPS = 10  # of the sampler, in a look
 class Shown:
     """What is looked at while a net learns: pictures noised to a level for it to denoise, and prompts to draw."""
 
-    x0: Tensor  # (R, 3, S, S)
+    x0: Tensor  # (R, 3, S, S), or grey
     conditions: Sequence[Condition]  # one a row
     labels: Sequence[str]
     guidance_scale: float = 1.0
     sampler: Callable = ddim
     steps: int = STEPS
     share: float = 0.5  # of T: where the pictures are noised to
+    known: Tensor | None = None  # (N, 3, S, S): pictures it learns from, to find the nearest one of what it draws
 
 
 @torch.inference_mode()
@@ -50,7 +51,20 @@ def look(trainer: Trainer, shown: Shown, x: Tensor, level: Level) -> dict:
     start = noise((len(shown.x0), net.channels, net.size, net.size))
     drawn = run(shown.sampler(start, levels, noise), lambda x, level: ask(x, level, shown.conditions))
     hats, drawn = net.space.decode(hats), net.space.decode(drawn)
-    return {"hats": encoded(hats), "pictures": encoded(drawn)}
+    seen = {"hats": encoded(hats), "pictures": encoded(drawn)}
+    if shown.known is not None:
+        distances, which = nearest(drawn.float(), shown.known)
+        seen |= {"near": encoded(shown.known[which]), "distances": [round(d, 4) for d in distances.tolist()]}
+    return seen
+
+
+def nearest(pictures: Tensor, known: Tensor, leave_own: bool = False) -> tuple[Tensor, Tensor]:
+    """(distance, place) of the nearest known picture (N, 3, S, S) to each (M, 3, S, S): the root of the mean square of
+    their difference. leave_own: they are the known ones themselves, and each is compared with all others."""
+    apart = torch.cdist(pictures.flatten(1), known.flatten(1)) / pictures[0].numel() ** 0.5
+    if leave_own:
+        apart.fill_diagonal_(torch.inf)
+    return apart.min(dim=1)
 
 
 def encoded(pictures: Tensor) -> str:

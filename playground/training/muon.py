@@ -54,8 +54,9 @@ class Muon(torch.optim.Optimizer):
             if not weights:
                 continue
             if weights[0].device.type == "cpu":
-                # One core each: these matrices are too small for several.
-                for _ in cores().map(lambda weight, group=group: self._update([weight], group), weights):
+                # One core each, of those that this thread may use: these matrices are too small for several.
+                run = cores().map if torch.get_num_threads() > 1 else map
+                for _ in run(lambda weight, group=group: self._update([weight], group), weights):
                     pass
             else:
                 # Those of one shape together: each alone is too small for a GPU.

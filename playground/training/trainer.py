@@ -1,4 +1,4 @@
-"""A training run: Algorithm 1 of Ho et al. 2020 (arXiv:2006.11239), and what it takes to stop it and go on.
+"""A training run: Algorithm 1 of Ho et al. 2020 (arXiv:2006.11239).
 
 Every draw is a function of the seed and the step, so a run that was interrupted ends with the same weights as one
 that was not.
@@ -6,21 +6,14 @@ that was not.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import hashlib
-import json
 import math
-import os
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import cached_property
 from itertools import chain
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from playground.checkpoints import Checkpoint
@@ -29,7 +22,7 @@ from playground.images.lines import by_hand
 from playground.models.autoencoder import Autoencoder
 from playground.models.conditioning import Vocabulary
 from playground.models.denoiser import UNetDenoiser
-from playground.models.devices import bf16, cores, threads
+from playground.models.devices import bf16, cores, one_thread, threads
 from playground.models.initial import InitialWeights
 from playground.models.unet import Sketch
 from playground.predictions import Prediction
@@ -39,10 +32,13 @@ from playground.training.many import Team
 from playground.training.optimisers import optimisers
 from playground.training.quality import denoising_error
 from playground.training.recipe import Recipe
+from playground.training.resuming import Resumable
 from playground.training.starting import begin_with
 
+SHARES = 2  # of a batch, for every core
 
-class Trainer:
+
+class Trainer(Resumable):
     """One training run: the net, its running mean, the optimiser, and where they have got to."""
 
     def __init__(
@@ -67,6 +63,9 @@ class Trainer:
         self.training, self.held_out = held_out(pictures, recipe.held_out, seed=recipe.seed)
         words = Vocabulary.of([*pictures.texts, *chain.from_iterable(pictures.words)]).words
         styles = sorted(set(pictures.styles) - {""})
+        if start is not None:  # what it knows stays known, in its place
+            words = list(dict.fromkeys([*start.vocabulary.words, *words]))
+            styles = list(dict.fromkeys([*start.styles, *styles]))
         unet = {"dims": list(recipe.dims), "attention": [bool(a) for a in recipe.attention]}
         unet |= {key: getattr(recipe, key) for key in ("blocks", "patch", "emb_dim", "self_condition", "sketch")}
         settings = dict(size=recipe.size, schedule=recipe.schedule, T=recipe.T, prediction=recipe.prediction)
@@ -92,9 +91,11 @@ class Trainer:
         self.mean.load_state_dict(self.net.state_dict() | {f"space.{key}": value for key, value in fixed.items()})
         self.means = [weight for name, weight in self.mean.named_parameters() if not name.startswith("space.")]
         self.optimisers = optimisers(self.net, recipe)
-        # Each core takes its own share of the pictures: twins of the net, with the same weights and own gradients.
+        # Every share of a batch has a twin of the net, with the same weights and own gradients. There are more shares
+        # than cores, taken as cores become free: beside a core that is busy with something else, the others wait less.
         self.twins = [self.net]
-        for _ in range(1, min(threads(), most) if device.type == "cpu" else 1):
+        cpu = device.type == "cpu" and threads() > 1
+        for _ in range(1, min(SHARES * threads(), most) if cpu else 1):
             twin = copy.deepcopy(self.net)
             for own, shared in zip(twin.parameters(), self.net.parameters(), strict=True):
                 own.data = shared.data
@@ -193,27 +194,37 @@ class Trainer:
         twins = range(len(self.twins))
         run = cores().map if len(twins) > 1 else map
         loss = sum(run(lambda twin: self.backward(twin, batch, sketched, masks), twins))
-        for twin in self.twins[1:]:
-            gradients = [(p.grad, q.grad) for p, q in zip(self.net.parameters(), twin.parameters(), strict=True)]
-            torch._foreach_add_(*zip(*gradients, strict=True))
+        with self.small_work():
+            for twin in self.twins[1:]:
+                gradients = [(p.grad, q.grad) for p, q in zip(self.net.parameters(), twin.parameters(), strict=True)]
+                torch._foreach_add_(*zip(*gradients, strict=True))
         loss = self.team.add_up(self.net, loss)
         self.apply_gradients(progress, loss)
         return loss
 
     def apply_gradients(self, progress: float, loss: Tensor) -> None:
         """The optimisers' step, that of the running means of weights and loss, and the count of steps."""
-        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        adamw, *muon = self.optimisers
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self.learning_rate(progress)
-            optimiser.step()
         # The running mean looks back further as the run gets longer, so that it never drags its start along.
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
+        with self.small_work():
+            nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+            adamw.step()
+        for optimiser in muon:  # which shares its work out itself
+            optimiser.step()
+        with self.small_work(), torch.no_grad():
             torch._foreach_lerp_(self.means, list(self.net.parameters()), 1 - decay)
         self.running = torch.lerp(self.running, loss, 0.01) if self.step else loss
         self.step += 1
         return loss
+
+    def small_work(self) -> contextlib.AbstractContextManager:
+        """For hundreds of small operations: on a processor one thread does them. Several would wait for each other
+        after every one, some milliseconds each time where another process has one of the cores."""
+        return one_thread() if self.device.type == "cpu" else contextlib.nullcontext()
 
     def backward(self, twin: int, batch: tuple, sketched: tuple | None, masks: Tensor | None) -> Tensor:
         """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
@@ -270,64 +281,6 @@ class Trainer:
         """The net's first guess, given back to it as input: Chen et al. 2022, algorithm 1."""
         levels = [self.net.schedule.level(step) for step in t.tolist()]
         return Prediction.from_output(self.recipe.prediction, predict(x), x, levels).x0.clamp(-1, 1)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of all that the net learns from: another caption would give its words other numbers, another autoencoder
-        other latents, and nobody would notice."""
-        found = hashlib.sha256(json.dumps([self.net.vocabulary.words, self.net.styles]).encode())
-        for part in (self.training, self.held_out):
-            found.update(json.dumps([part.texts, part.styles, part.words]).encode())
-            for tensor in (part.pixels, part.weights, part.lines):
-                if tensor is not None:
-                    found.update(tensor.cpu().contiguous().numpy().tobytes())
-        for key, tensor in self.mean.state_dict().items():
-            if key.startswith("space."):
-                found.update(tensor.cpu().float().contiguous().numpy().tobytes())
-        return found.hexdigest()
-
-    def save(self, path: Path) -> None:
-        """All of the state in one file, whole or not at all."""
-        tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        tensors |= {f"mean.{k}": v for k, v in self.mean.state_dict().items()}
-        for name, weight in self.net.named_parameters():
-            for optimiser in self.optimisers:
-                tensors |= {f"moment.{k}.{name}": v for k, v in optimiser.state.get(weight, {}).items()}
-        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        about = {"step": self.step, "seconds": self.seconds, "loss": self.loss, "recipe": asdict(self.recipe)}
-        about["data"] = self.fingerprint
-        partial = path.with_suffix(".partial")
-        save_file(tensors, partial, metadata={"about": json.dumps(about)})
-        os.replace(partial, path)
-
-    def resume(self, path: Path) -> None:
-        """Goes on from `path`. Raises UserError if that run was another one."""
-        try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads(file.metadata()["about"])
-                tensors = {key: file.get_tensor(key) for key in file.keys()}
-        except Exception as error:
-            raise UserError("{path} is not a training state; move it away to begin anew.", path=path) from error
-        # What Recipe had no word for when the state was written was as its default says.
-        if json.loads(json.dumps(asdict(Recipe()) | about["recipe"])) != json.loads(json.dumps(asdict(self.recipe))):
-            raise UserError("{path} is of a run with other settings; give those, or another --out.", path=path)
-        if about.get("data", self.fingerprint) != self.fingerprint:
-            raise UserError(
-                "{path} is of a run on other pictures, captions or another autoencoder; give those, or another --out.",
-                path=path,
-            )
-        for part, module in (("net.", self.net), ("mean.", self.mean)):
-            module.load_state_dict({k.removeprefix(part): v for k, v in tensors.items() if k.startswith(part)})
-        weights = dict(self.net.named_parameters())
-        for key, value in tensors.items():
-            if key.startswith("moment."):
-                _, kind, name = key.split(".", 2)
-                if value.ndim:  # the fused step walks raw memory: moments must lie as their weights do
-                    value = torch.empty_like(weights[name]).copy_(value)
-                owner = next(o for o in self.optimisers if any(w is weights[name] for w in o.param_groups[0]["params"]))
-                owner.state[weights[name]][kind] = value
-        self.step, self.seconds = about["step"], about["seconds"]
-        self.running = torch.tensor(about["loss"], device=self.device)
 
     def errors(self, most: int | None = None) -> dict[float, float]:
         """Denoising error on the held-out pictures, or on the first so many; see quality.denoising_error."""

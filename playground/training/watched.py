@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,15 @@ from playground.errors import UserError
 from playground.models.devices import threads
 from playground.predictions import Prediction, q_sample
 from playground.training.cards import write_card
-from playground.training.looks import Shown, encoded, look
+from playground.training.looks import Shown, encoded, look, nearest
 from playground.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 MARKS = 21  # looks at the net in a training, the first before it has seen anything
+FEWEST, LOOKING = 4, 0.15  # such looks where the time is given, and the share of it that more of them may take
 EVERY = 0.25  # seconds between two tellings of the loss
+TRIED = 3  # steps by which the speed is judged
 CURVE = 400  # points of the loss curve that a newcomer gets
 
 
@@ -36,7 +39,7 @@ class Plan:
     """A training to be made: `key` says which others are the same one, None that there are none."""
 
     make: Callable[[], tuple[Trainer, Shown]]
-    images: int
+    images: int | None  # pictures to see; None: as many as the minutes allow
     minutes: float
     name: str  # of the model that comes of it
     data: str  # a sentence for its card
@@ -49,9 +52,10 @@ class Training:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.people: set[Hashable] = set()  # who watches it, or uses what came of it
+        self._watching: Counter[Hashable] = Counter()  # how often: a page may begin anew before its old line is cut
         self.folder: Path | None = None  # the checkpoint, once there is one
         self.trainer: Trainer | None = None
-        self.images, self.rate = 0, 0.0
+        self.aim, self.images, self.rate = plan.images or 0, 0, 0.0
         self.ended = self.started = self._stop = False
         self.busy = threading.Lock()  # held while the net changes
         self._asking = 0  # who waits for `busy`: a lock goes to whoever is quickest, and that is the training
@@ -62,8 +66,13 @@ class Training:
 
     def follow(self, who: Hashable, place: Callable[[], tuple[int, float]]) -> Iterator[dict]:
         """All that has been told, as one message, then what is new as it comes, with {"seq"} from 0. While it waits in
-        the line, {"place", "wait"} once a second: how many are before it and for how long, in seconds."""
+        the line, {"place", "wait"} once a second: how many are before it and for how long, in seconds. Who ends the
+        last of these before the training's end leaves it."""
         self.people.add(who)
+        self._watching[who] += 1
+        return self._follow(who, place)
+
+    def _follow(self, who: Hashable, place: Callable[[], tuple[int, float]]) -> Iterator[dict]:
         told = seq = 0
         try:
             while True:
@@ -84,7 +93,8 @@ class Training:
                 yield message | {"seq": seq}
                 seq += 1
         finally:
-            if not self.ended:
+            self._watching[who] -= 1
+            if not self.ended and not self._watching[who]:
                 self.leave(who)
 
     def leave(self, who: Hashable) -> None:
@@ -100,7 +110,7 @@ class Training:
     @property
     def seconds_left(self) -> float:
         """Until it has seen all its pictures, as fast as it is now; a guess before it has begun."""
-        left = max(0, self.plan.images - self.images) / (self.rate or 800)
+        left = max(0, self.aim - self.images) / (self.rate or 800) if self.aim else math.inf
         return min(left, 60 * self.plan.minutes)
 
     def archive(self) -> bytes:
@@ -116,7 +126,7 @@ class Training:
         """Algorithm 1 of Ho et al. 2020 by the first picture of the next batch: what each line of it makes."""
         trainer = self.trainer
         if trainer is None:
-            raise UserError("The training has not begun yet.")
+            raise UserError("This training is over." if self.ended else "The training has not begun yet.")
         self._asking += 1
         with self.busy:
             self._asking -= 1
@@ -126,7 +136,9 @@ class Training:
             output = trainer.forwards[0](x, t.float(), *inputs).float()
         level = trainer.net.schedule.level(int(t))
         belief = Prediction.from_output(trainer.recipe.prediction, output, x, level)
-        pictures = {"x0": x0, "eps": eps, "x": x, "eps_hat": belief.eps, "x0_hat": belief.x0}
+        space = trainer.mean.space
+        pictures = {"x0": space.decode(x0), "eps": space.enlarged(eps), "x": space.enlarged(x)}
+        pictures |= {"eps_hat": space.enlarged(belief.eps), "x0_hat": space.decode(belief.x0)}
         loss = (output - target).square().mean().item()
         return {"t": int(t), "alpha_bar": level.alpha_bar, "loss": round(loss, 4), "step": trainer.step,
                 "pictures": {name: encoded(value) for name, value in pictures.items()}}  # fmt: skip
@@ -157,31 +169,36 @@ class Training:
         self.trainer = trainer
         keep = max(1, threads() - 1)  # a core is left for those who draw
         trainer.twins, trainer.forwards = trainer.twins[:keep], trainer.forwards[:keep]
-        total = math.ceil(plan.images / trainer.recipe.batch)
-        marks = {round(total * (k / (MARKS - 1)) ** 2) for k in range(MARKS)}
-        levels = trainer.mean.schedule
-        level = levels.level(max(1, round(shown.share * levels.T)))
-        eps = torch.randn(shown.x0.shape, generator=torch.Generator().manual_seed(1))
-        x = q_sample(shown.x0, level, eps)
-        self._tell({"start": {
-            "images": plan.images, "size": trainer.recipe.size, "labels": list(shown.labels), "t": level.t,
-            "x0": encoded(shown.x0), "x": encoded(x),
-        }})  # fmt: skip
+        net = trainer.mean
+        level = net.schedule.level(max(1, round(shown.share * net.T)))
+        x0 = net.space.encode(shown.x0)
+        x = q_sample(x0, level, torch.randn(x0.shape, generator=torch.Generator().manual_seed(1)))
+        began = time.monotonic()
+        first = look(trainer, shown, x, level)
+        looks = MARKS if plan.images else round(LOOKING * 60 * plan.minutes / (time.monotonic() - began))
+        looks = max(FEWEST, min(MARKS, looks))
+        self.aim = plan.images or self._within(plan.minutes)
+        total = math.ceil(self.aim / trainer.recipe.batch)
+        marks = {round(total * (k / (looks - 1)) ** 2) for k in range(looks)}
+        start = {"images": self.aim, "size": net.picture_size, "labels": list(shown.labels), "t": level.t}
+        start |= {"x0": encoded(shown.x0), "x": encoded(net.space.enlarged(x))}
+        if shown.known is not None:
+            start["apart"] = round(nearest(shown.known, shown.known, leave_own=True)[0].median().item(), 4)
+        self._tell({"start": start, "look": first | {"images": 0}})
         began = told = time.monotonic()
-        curve, mean, trained = [], math.nan, 0.0
+        curve, mean, seen = [], math.nan, 0
         while True:
-            if trainer.step in marks:
+            if trainer.step in marks and trainer.images > seen:
+                seen = trainer.images
                 self._tell({"look": look(trainer, shown, x, level) | {"images": trainer.images}})
             progress = max(trainer.step / total, (time.monotonic() - began) / 60 / plan.minutes)
             if progress >= 1 or self._stop:
                 break
             while self._asking:
                 time.sleep(0.005)
-            start = time.monotonic()
             with self.busy:
                 loss = float(trainer.train_step(progress))
             now = time.monotonic()
-            trained += now - start
             if not math.isfinite(loss):
                 raise UserError("The loss is no longer a number at step {step}.", step=trainer.step)
             mean = loss if math.isnan(mean) else mean + 0.1 * (loss - mean)
@@ -198,6 +215,15 @@ class Training:
         if trainer.step:
             self._keep(trainer, mean)
         return "stopped" if progress < 1 else "done"
+
+    def _within(self, minutes: float) -> int:
+        """Pictures that it sees in so many minutes, by the time that its first steps take."""
+        trainer = self.trainer
+        trainer.train_step(0.0)  # slower than the others
+        began = time.monotonic()
+        for _ in range(TRIED):
+            trainer.train_step(0.0)
+        return math.ceil(minutes * 60 / (time.monotonic() - began) * TRIED) * trainer.recipe.batch
 
     def _keep(self, trainer: Trainer, loss: float) -> None:
         getattr(trainer, "finish", lambda: None)()

@@ -10,7 +10,8 @@ from PIL import Image
 from playground import checkpoints
 from playground.engine import forget
 from playground.errors import UserError
-from playground.page.tabs.train import SLIPS, plan_of, points_of, slips_told
+from playground.page.parts.slips import SLIPS, slips_told
+from playground.page.tabs.train import origins, own_plan, plan_of, points_of
 from playground.runs import engine_for
 from tests import points
 
@@ -36,7 +37,7 @@ def test_points_are_given_as_the_settings_say():
 
 
 def test_a_plan_is_the_settings_and_shared_only_in_a_class():
-    values = {"seen": 4000, "prediction": "v", "slips": ["ema", "t"], "dropped": 0.0}
+    values = {"seen": 4000, "target": "x0", "slips": ["ema", "t"], "dropped": 0.0}
     first, again = (plan_of(values, "class") for _ in range(2))
     assert first.key == again.key is not None and first.images == 4000
     assert plan_of({**values, "slips": ["t", "ema"]}, "class").key == first.key
@@ -47,6 +48,20 @@ def test_a_plan_is_the_settings_and_shared_only_in_a_class():
     for wrong in ({"schedule": "custom"}, {"seen": 10**9}, {"slips": ["x"]}):
         with pytest.raises(UserError):
             plan_of(wrong, "class")
+
+
+def test_own_pictures_are_learnt_as_the_settings_say(tmp_path):
+    files = [str(tmp_path / f"{k}.png") for k in range(2)]
+    for file in files:
+        Image.new("RGB", (9, 9)).save(file)
+    plan = own_plan({"files": files, "minutes": 0.5})
+    assert plan.key is None and plan.images is None and (plan.minutes, plan.name) == (0.5, "my-pictures")
+    names = [name for _label, name in origins()]
+    assert names[0] == "" and "emoji-32" in names and "avatars-64-turbo" not in names
+    wrong = [{"files": None}, {"origin": "avatars-64-turbo"}, {"origin": str(tmp_path)}, {"minutes": 60}]
+    for values in [*wrong, {"called": "a b c d"}]:
+        with pytest.raises(UserError):
+            own_plan({"files": files} | values)
 
 
 def test_every_slip_has_a_symptom_and_a_mending():
@@ -77,4 +92,4 @@ def test_the_endpoint_gives_a_film_the_losses_and_the_checkpoint(client, tmp_pat
     zipfile.ZipFile(archive).extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     assert checkpoints.load(folder).size == 16
-    assert told["images"] == 2048 and told["losses"][-1][0] == 2048 and told["seconds"] > 0 and told["seed"] == 3
+    assert told["images"] == 2016 and told["losses"][-1][0] == 2016 and told["seconds"] > 0 and told["seed"] == 3

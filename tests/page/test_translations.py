@@ -23,8 +23,8 @@ from playground.schedules import SCHEDULES
 
 ROOT = Path(__file__).parents[2]
 # Their sentences are for a terminal, or for who writes a lesson.
-COMMAND_LINE = {"train.py", "trainer.py", "evaluate.py", "session.py", "cards.py", "data.py", "format.py"}
-COMMAND_LINE |= {"many.py", "cluster.py"}
+COMMAND_LINE = {"train.py", "trainer.py", "resuming.py", "evaluate.py", "session.py", "cards.py", "data.py"}
+COMMAND_LINE |= {"format.py", "many.py", "cluster.py"}
 SPOKEN = {"_", "say", "UserError"}
 VISIBLE = {"label", "info", "placeholder", "title", "alt_text", "submit_btn", "stop_btn"}
 

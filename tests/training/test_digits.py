@@ -109,7 +109,7 @@ def test_the_lost_denominator_makes_the_noise_smaller_by_what_was_lost():
 
 
 def test_the_settings_know_every_slip():
-    from playground.page.tabs.train import SLIPS as TOLD
+    from playground.page.parts.slips import SLIPS as TOLD
     from playground.runs.settings import DEFAULTS
 
     assert DEFAULTS["slips"].choices == SLIPS == tuple(TOLD)

@@ -165,6 +165,7 @@ def test_the_commands_train_a_teacher_with_all_conditions_and_distil_it(tmp_path
         rows.append({"file_name": f"{k}.png", "text": f"{colour} square", "words": words, "style": "ab"[k % 2]})
     (tmp_path / "data" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     small = "--size 8 --dims 32 --attention 0 --cross 1 --text transformer --lines 0.3 --sketch 0 --patch 1"
+    small += " --emb-dim 32 --condition-dim 48"
     train.main(f"--data data --out teacher {small} --batch 4 --held-out 2 --images 40 --device cpu".split())
     written = json.loads((tmp_path / "teacher" / "history.json").read_text())
     assert [p["progress"] for p in written["points"]] == sorted(p["progress"] for p in written["points"])

@@ -30,6 +30,8 @@ const split = (packed, size) => {
   return Array.from({ length: all.length / one }, (_, k) => all.subarray(k * one, (k + 1) * one));
 };
 
+const COPIED = 1 / 3; // of the distance between two of the pictures that it learns from: nearer is a copy
+
 /** The lines of Algorithm 1 (Ho et al. 2020), and what each of them makes. */
 const LINES = [
   { shown: "repeat", values: [] },
@@ -51,15 +53,21 @@ export function mount({ element, props, trigger, server, watch, early }) {
     line = -1,
     example = null;
 
+  const format = (value, axis) => (axis === "x" ? (value >= 1000 ? `${Math.round(value / 1000)}k` : String(Math.round(value))) : number(value, 1));
   slider($(".scrub input"), (value) => pick(value));
   const curve = chart($(".chart"), {
     x: [0, 1], y: [0, 1], xTicks: [0, 1], yTicks: [0, 0.5, 1], height: 190, fluid: true, label: text("Loss against pictures seen"),
-    format: (value, axis) => (axis === "x" ? (value >= 1000 ? `${Math.round(value / 1000)}k` : String(Math.round(value))) : number(value, 1)),
+    format,
+  });
+  const distance = chart($(".distance .chart"), {
+    x: [0, 1], y: [0, 1], xTicks: [0, 1], yTicks: [0, 0.5, 1], height: 130, fluid: true, format,
+    label: text("Distance from the nearest of your pictures, against pictures seen"),
   });
   const put = (node, value) => node.textContent === value || (node.textContent = value);
   const thousands = (n) => Math.round(n).toLocaleString(document.documentElement.lang || "en");
   const pictures = (look) => {
-    if (!decoded.has(look)) decoded.set(look, { hats: split(look.hats, log.start.size), pictures: split(look.pictures, log.start.size) });
+    const rows = ["hats", "pictures", "near"].filter((row) => look[row]);
+    if (!decoded.has(look)) decoded.set(look, Object.fromEntries(rows.map((row) => [row, split(look[row], log.start.size)])));
     return decoded.get(look);
   };
   const view = () => $(".views input:checked").value;
@@ -73,10 +81,10 @@ export function mount({ element, props, trigger, server, watch, early }) {
         stopped: text("Stopped after {seen} pictures; what it has learnt stays.", seen),
         failed: log.end.message || text("This training failed. Please try other settings."),
       }[log.end.status];
-      return log.end.model ? `${said} ${text("The net is now “my digits” in the lists of models.")}` : said;
+      return log.end.model ? `${said} ${text("The net is now “{name}” in the lists of models.", { name: text(props.called) })}` : said;
     }
     if (log.place) return text("Waiting: {count} before you, about {seconds} s.", { count: log.place, seconds: log.wait });
-    if (!log.start) return text("The digits are being drawn …");
+    if (!log.start) return text("Getting ready …");
     return text("{seen} of {all} pictures · {rate} a second · {left} s left", { ...seen, rate: thousands(log.rate || 0), left: log.left ?? "–" });
   }
 
@@ -100,6 +108,8 @@ export function mount({ element, props, trigger, server, watch, early }) {
       const look = log.looks[at],
         size = log.start.size;
       mosaic($("[data-row=x]"), [split(log.start.x, size)], size);
+      put(all(".rows figcaption")[0], noised());
+      $("[data-row=x]").setAttribute("aria-label", noised());
       for (const row of ["hats", "pictures"]) mosaic($(`[data-row=${row}]`), [pictures(look)[row]], size);
       mosaic($("[data-row=film]"), log.start.labels.map((_, j) => log.looks.map((each) => pictures(each)[view()][j])), size);
       const said = text("after {seen} pictures", { seen: thousands(look.images) });
@@ -108,6 +118,8 @@ export function mount({ element, props, trigger, server, watch, early }) {
       $("[data-row=hats]").setAttribute("aria-label", `${text("What the net believes is in them")}, ${said}`);
       $("[data-row=pictures]").setAttribute("aria-label", `${text("What it draws from noise")}, ${said}`);
       host.dataset.shown = look.images;
+      for (const part of all(".near")) part.hidden = !look.near;
+      if (look.near) copying(look);
     }
     if (log.losses.length) {
       const xs = log.losses.map(([images]) => images),
@@ -121,6 +133,28 @@ export function mount({ element, props, trigger, server, watch, early }) {
       if (last >= 0) curve.cursor(log.looks[at].images);
     }
   });
+
+  /** Is it copying? What it draws beside the nearest of the pictures that it learns from. */
+  function copying(look) {
+    const { apart, size } = log.start,
+      same = look.distances.filter((each) => each < apart * COPIED).length;
+    mosaic($("[data-row=near]"), [pictures(look).near], size);
+    $(".distances").replaceChildren(
+      ...look.distances.map((each) => Object.assign(document.createElement("li"), { textContent: number(each, 2), className: each < apart * COPIED ? "same" : "" })),
+    );
+    put($(".copied"), text("{same} of {all} look copied: less than a third as far from one of yours as yours are from each other ({apart}).", {
+      same, all: look.distances.length, apart: number(apart, 2),
+    }));
+    host.dataset.copied = same;
+    const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+      xs = log.looks.map(({ images }) => images),
+      ys = log.looks.map(({ distances }) => mean(distances)),
+      top = 1.15 * Math.max(apart, ...ys);
+    distance.domain({ x: [0, log.start.images], y: [0, top], xTicks: [0, log.start.images / 2, log.start.images], yTicks: [0, top / 2, top] });
+    distance.line("drawn", xs, ys, { className: "a" });
+    distance.line("apart", [0, log.start.images], [apart, apart], { className: "c", dash: "4 3" });
+    distance.cursor(look.images);
+  }
 
   function pick(value) {
     mark = value >= log.looks.length - 1 && !log.end ? -1 : value;
@@ -186,9 +220,12 @@ export function mount({ element, props, trigger, server, watch, early }) {
   // ------------------------------------------------------------------------------------------------ words
   host.setAttribute("aria-label", text("A net learns to draw"));
   const captions = all(".rows figcaption");
-  put(captions[0], text("Pictures it has never seen, noised"));
+  const noised = () => (log && log.start && log.start.apart !== undefined ? text("Some of your pictures, noised") : text("Pictures it has never seen, noised"));
   put(captions[1], text("What the net believes is in them"));
   put(captions[2], text("What it draws from noise"));
+  put(captions[3], text("The nearest of your pictures, and how far away it is"));
+  put($(".distance figcaption"), text("Is it copying? How far from the nearest of your pictures it draws; dashed: how far yours are from each other"));
+  $("[data-row=near]").setAttribute("aria-label", text("The nearest of your pictures, and how far away it is"));
   put($(".loss figcaption"), text("Loss against pictures seen: of each batch, and its running mean"));
   const group = `training-view-${Math.random().toString(36).slice(2)}`;
   [text("The film: what it believes"), text("The film: what it draws")].forEach((word, k) => {
@@ -198,12 +235,11 @@ export function mount({ element, props, trigger, server, watch, early }) {
   });
   $(".views").setAttribute("aria-label", text("What the film shows"));
   $("[data-row=film]").setAttribute("aria-label", text("One row for each picture, one column for each look at the net"));
-  $("[data-row=x]").setAttribute("aria-label", text("Pictures it has never seen, noised"));
   $(".scrub input").setAttribute("aria-label", text("A moment of the training"));
   $("progress").setAttribute("aria-label", text("Progress of the training"));
   put($("h3"), text("Algorithm 1: what a step does, by one picture of the next batch"));
   put($(".line"), text("Next line"));
-  for (const { shown } of LINES) $("ol").append(Object.assign(document.createElement("li"), { textContent: shown }));
+  for (const { shown } of LINES) $(".algorithm ol").append(Object.assign(document.createElement("li"), { textContent: shown }));
   $("[data-row=film]").onclick = (event) => {
     if (!log || !log.looks.length) return;
     const box = event.currentTarget.getBoundingClientRect();
