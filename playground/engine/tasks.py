@@ -158,7 +158,8 @@ def answers(denoise: UNetDenoiser, batch: Sequence[Task]) -> list[Prediction]:
     x = torch.cat([task.x for task in batch])
     if self_condition:
         x = torch.cat([x, torch.cat([torch.zeros_like(t.x) if t.x0 is None else t.x0 for t in batch])], dim=1)
-    seen = denoise(x, [task.level for task in batch], [task.job.condition for task in batch])
+    levels = batch[0].level if len(batch) == 1 else [task.level for task in batch]
+    seen = denoise(x, levels, [task.job.condition for task in batch])
     # Copies, so that a step that is kept does not keep the whole batch alive.
     rows = [(seen.x0[k : k + 1].clone(), seen.eps[k : k + 1].clone()) for k in range(len(batch))]
     return [Prediction(*row, task.level) for row, task in zip(rows, batch, strict=True)]

@@ -38,8 +38,10 @@ def per_row(levels: Level | Sequence[Level], rows: int) -> list[Level]:
 
 
 def rows_of(prediction: Prediction, rows: Sequence[int]) -> Prediction:
-    """Some rows of a prediction with one level a row, in any order, any of them more than once."""
-    return Prediction(prediction.x0[rows], prediction.eps[rows], [prediction.level[row] for row in rows])
+    """Some rows of a prediction, in any order, any of them more than once."""
+    level = prediction.level
+    levels = level if isinstance(level, Level) else [level[row] for row in rows]
+    return Prediction(prediction.x0[rows], prediction.eps[rows], levels)
 
 
 class UNetDenoiser:
@@ -73,8 +75,7 @@ class UNetDenoiser:
     def __call__(
         self, x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
     ) -> Prediction:
-        levels = per_row(levels, len(x))
-        t = torch.tensor([float(level.t) for level in levels], dtype=torch.float32, device="cpu")
+        t = torch.tensor([float(level.t) for level in per_row(levels, len(x))], dtype=torch.float32, device="cpu")
         c = self.checkpoint
         if c.model.self_condition and x.shape[1] == c.channels:
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
@@ -165,7 +166,7 @@ def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
     """
 
     def ask(x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None) -> Prediction:
-        levels = per_row(levels, len(x))
+        rows = per_row(levels, len(x))
         scales = [float(w) for w in scale] if isinstance(scale, Sequence) else [float(scale)] * len(x)
         asked: dict[tuple[int, Condition], int] = {}  # (picture, condition) → its row in the network's batch
         without, told = [], []  # for each picture, its row without the condition and its row with it
@@ -173,7 +174,10 @@ def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
             without.append(asked.setdefault((k, condition if w == 1 else Condition()), len(asked)))
             told.append(asked.setdefault((k, NOTHING if w == 0 else condition), len(asked)))
         pictures = [k for k, _ in asked]
-        seen = denoise(x[pictures], [levels[k] for k in pictures], [condition for _, condition in asked])
+        # One level for all stays one: its rates are then numbers, which costs a fraction of what tensors of them do.
+        there = levels if isinstance(levels, Level) else [rows[k] for k in pictures]
+        given = x if pictures == list(range(len(x))) else x[pictures]
+        seen = denoise(given, there, [condition for _, condition in asked])
         if without == told:
             return seen
         w = torch.tensor(scales, dtype=x.dtype, device=x.device).view(-1, *[1] * (x.ndim - 1))

@@ -51,6 +51,11 @@ def test_under_another_apps_path_the_scripts_are_beside_the_page():
     assert TestClient(outer).get(f"/sub/lab/{served.VERSION}/cost/cost.js").status_code == 200
 
 
+def test_behind_a_proxy_that_cuts_its_path_off_the_scripts_are_there_too():
+    cut = TestClient(Starlette(routes=[served.ROUTE]), root_path="/sub")
+    assert cut.get(f"/lab/{served.VERSION}/cost/cost.js").status_code == 200
+
+
 def test_a_widget_without_files_is_named():
     with pytest.raises(FileNotFoundError, match="nothing"):
         widget("nothing")

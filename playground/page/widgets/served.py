@@ -12,8 +12,9 @@ import re
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from playground.page.translations import TRANSLATIONS
@@ -53,7 +54,14 @@ class _Scripts(StaticFiles):
         return response
 
 
-ROUTE = Mount("/lab", _Scripts(directory=FOLDER))
+async def _answer(request: Request) -> Response:
+    return await _SCRIPTS.get_response(request.path_params["path"], request.scope)
+
+
+_SCRIPTS = _Scripts(directory=FOLDER)
+# No Mount: that one takes a file's name from the whole address, which is wrong behind a proxy that cuts off the path
+# under which the page is known.
+ROUTE = Route("/lab/{path:path}", _answer)
 
 # The one global of the page: `lab("lib/clock.js")` is the promise of a module. Gradio's `js=` strings and tests use it.
 LOADER = (
