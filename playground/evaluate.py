@@ -5,8 +5,9 @@ seed matters, whether it copies what it was trained on, and what each sampler ma
 (NFE). Give the --data of the training; which of it was held out is written in the checkpoint. With other data, pictures
 that were trained on may pass for held-out ones.
 
-With --card the numbers are written beside the weights after each measure, and those of the same weights that stand
-there already stay: --measures takes them in several goes.
+With --card the numbers are written beside the weights as they come, within long measures too, and those of the same
+weights that stand there already stay: an evaluation that was stopped is gone on with by the same command. --measures
+takes some of them, again if need be.
 """
 
 from __future__ import annotations
@@ -15,27 +16,25 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from playground.checkpoints import (
-    FOLDER,
-    Checkpoint,
-    load,
-    locate,
-)
+from playground.checkpoints import FOLDER, Checkpoint, load, locate
 from playground.errors import UserError, decoded
 from playground.models.denoiser import UNetDenoiser
 from playground.models.devices import choose_device, threads
 from playground.models.publishing import publishing, writable
 from playground.runs.settings import check
 from playground.samplers import SAMPLERS
-from playground.training import showing
+from playground.training import command, showing
 from playground.training.cards import SHEETS, with_evaluation, with_history
 from playground.training.data import held_out, read_pictures
-from playground.training.evaluation import MEASURES, Amounts, Evaluation
+from playground.training.evaluation import Amounts, Evaluation
+from playground.training.measures import MEASURES, take
 from playground.training.recipe import Recipe
 from playground.training.tables import evaluation_tables
 
@@ -57,8 +56,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="FOLDER_OR_ZIP", help="the training's pictures, as for playground.train")
     parser.add_argument("--held-out", type=count, help="as in the training (what the checkpoint says)")
     parser.add_argument("--seed", type=int, help="as in the training (what the checkpoint says)")
-    parser.add_argument("--measures", nargs="+", choices=[*MEASURES, SHEET], default=[*MEASURES, SHEET], metavar="NAME",
-                        help=f"of {', '.join([*MEASURES, SHEET])} (all)")  # fmt: skip
+    parser.add_argument("--measures", nargs="+", choices=[*MEASURES, SHEET], metavar="NAME",
+                        help=f"of {', '.join([*MEASURES, SHEET])} (those that the card does not have yet)")  # fmt: skip
     parser.add_argument("--pictures", type=count, default=16, help="for each sampler and number of steps (16)")
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS), metavar="NAME",
                         help=f"of {', '.join(SAMPLERS)} (all)")  # fmt: skip
@@ -109,7 +108,7 @@ class Command:
         args.held_out = args.held_out or known["held_out"]
         args.seed = known["seed"] if args.seed is None else args.seed
         teacher = args.teacher or getattr(self.checkpoint, "teacher", None)
-        teacher = load(teacher, device) if teacher and "teacher" in args.measures else None
+        teacher = load(teacher, device) if teacher and "teacher" in (args.measures or MEASURES) else None
         pictures = None
         if args.data:
             split = held_out(read_pictures(args.data, self.checkpoint.picture_size), args.held_out, seed=args.seed)
@@ -122,7 +121,7 @@ class Command:
             Amounts(sampled=args.pictures, **(QUICK if args.quick else {})),
             args.samplers,
             args.steps,
-            Path("runs") / self.checkpoint.name / "reader.safetensors",
+            Path("runs"),
             teacher and _fast(teacher),
         )
         files = sorted(self.folder.rglob("*.safetensors"))
@@ -130,6 +129,8 @@ class Command:
         self.several = self.evaluation.has_words
         self.asked = self._wishes(prompts)
         self.sheets: dict[str, bytes] = {}
+        self.told: set[str] = set()  # tables that were printed
+        self.evaluation.noted = self.write
 
     def _wishes(self, prompts: list[str] | None) -> list[showing.Wish]:
         """What the sheet shows: prompts with styles."""
@@ -142,15 +143,29 @@ class Command:
         return [(prompt, styles[k % len(styles)]) for k, prompt in enumerate(prompts)]
 
     def run(self) -> dict:
-        """Takes the measures; what is to be written is written as it comes. Gives the results."""
+        """Takes the measures; all is written and printed as it comes. Gives the results."""
+        results, there = self.evaluation.results, ()
         if self.args.card:
-            self.evaluation.results |= self._earlier()
-        wanted = [name for name in MEASURES if name in self.args.measures]
-        self.evaluation.take(wanted, self.write)
-        if (self.args.card or self.args.sheet) and SHEET in self.args.measures:
+            there = self._earlier()
+        if there and not self.args.measures:
+            print(f"There already: {', '.join(there)}. Name them with --measures to take them again.")
+        wanted = self.args.measures or [name for name in (*MEASURES, SHEET) if name not in there]
+        take(self.evaluation, [name for name in MEASURES if name in wanted], lambda name: self.tell())
+        if (self.args.card or self.args.sheet) and SHEET in wanted:
+            began = time.monotonic()
             self.draw_sheets()
-        self.write()
+            results.setdefault("minutes", {})[SHEET] = round((time.monotonic() - began) / 60, 2)
+        self.tell()
+        print("\n\n".join(self.evaluation.skipped))
         return self.results()
+
+    def tell(self) -> None:
+        """Writes what there is, and prints the tables that are new."""
+        self.write()
+        for report in evaluation_tables(self.results()):
+            if (text := report.text()) not in self.told:
+                self.told.add(text)
+                print(text, end="\n\n", flush=True)
 
     def draw_sheets(self) -> None:
         seeds = SEVERAL if self.several and self.checkpoint.conditional else 1
@@ -179,18 +194,25 @@ class Command:
             "steps": evaluation.own_steps,
             "guidance_scale": evaluation.guidance,
             "device": evaluation.device,
+            "amounts": asdict(evaluation.amounts) | {"samplers": list(args.samplers), "steps": list(args.steps)},
         }
         return about | evaluation.results | {"skipped": evaluation.skipped}
 
-    def _earlier(self) -> dict:
-        """What was measured of the same weights on the same data before."""
+    def _earlier(self) -> Sequence[str]:
+        """Adds to the results what was measured of the same weights on the same data before. Gives the measures that
+        need not be taken again: those that rest on as many pictures as now."""
         try:
             earlier = json.loads((self.folder / "evaluation.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {}
+            return ()
         now = self.results()
-        same = all(earlier.get(key) == now[key] for key in ("weights", "data", "held_out", "seed"))
-        return {key: value for key, value in earlier.items() if key not in (*now, "skipped")} if same else {}
+        if any(earlier.get(key) != now[key] for key in ("weights", "data", "held_out", "seed")):
+            return ()
+        self.evaluation.results |= {key: value for key, value in earlier.items() if key not in now}
+        alike = all(earlier.get(key) == now[key] for key in ("amounts", "guidance_scale"))
+        if not alike:
+            self.evaluation.results.pop("unfinished", None)
+        return tuple(earlier.get("minutes", ())) if alike else ()
 
     def write(self) -> None:
         """Numbers, sheets and card to where they were asked for, each file whole or not at all."""
@@ -235,13 +257,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.quick:
         vars(args).update(steps=QUICK_STEPS, pictures=QUICK_SAMPLED)
     torch.set_num_threads(threads())
-    try:
-        results = Command(args).run()
-    except UserError as error:
-        sys.exit(f"playground.evaluate: {error}")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a console of another encoding shows what it can
-    print("\n\n".join([*(report.text() for report in evaluation_tables(results)), *results["skipped"]]))
+    with command.told("evaluate"):
+        Command(args).run()
 
 
 if __name__ == "__main__":

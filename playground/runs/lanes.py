@@ -111,6 +111,8 @@ def announced(values: Mapping[str, object]) -> tuple[int, bool]:
     words, _unknown = Vocabulary(model.words).parse(check("prompt", values.get("prompt")))
     style = check("style", values.get("style"))
     scale = check("guidance_scale", values.get("guidance_scale"))
+    if model.guidance is not None and scale != 0:  # it is inside
+        scale = 1.0
     rows = evaluations(Condition(words, style if style in model.styles else None), scale)
     return questions * rows, rows > 1
 

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import io
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -11,6 +12,7 @@ import pytest
 from gradio.data_classes import ImageData
 from PIL import Image
 
+from playground.checkpoints import Outline
 from playground.errors import UserError
 from playground.page.controls import (
     CALM,
@@ -19,6 +21,7 @@ from playground.page.controls import (
     errors_shown,
     safe_image,
 )
+from playground.page.parts.model import guidance_state, method_of, pupil
 from playground.page.parts.run import stream
 from playground.runs.settings import DEFAULTS, check, with_defaults
 
@@ -162,3 +165,33 @@ def test_a_run_is_on_the_pages_device_where_its_tab_names_none():
     run = next(fn.fn for fn in demo.fns.values() if fn.name == "run")
     list(run(SimpleNamespace(session_hash="me"), 5))
     assert asked == [{"device": "cpu", "seed": 5}]
+
+
+# ------------------------------------------------------------------------------------------ another model
+
+ORDINARY = Outline(words=("cat",), conditions=("text",))
+DISTILLED = Outline(words=("cat",), conditions=("text",), guidance=2.0, steps=4, teacher="tutor")
+
+
+def test_the_guidance_of_a_distilled_model_can_be_read_and_not_moved():
+    inside, free = guidance_state(DISTILLED, 5.0), guidance_state(ORDINARY, 5.0)
+    assert (inside["value"], inside["interactive"]) == (2.0, False) and (free["value"], free["interactive"]) == (
+        5.0,
+        True,
+    )
+    assert inside["info"] != free["info"] and control("guidance_scale", "generate", **inside).interactive is False
+    assert guidance_state(ORDINARY, 1.0)["value"] == DEFAULTS["guidance_scale"].default
+    assert guidance_state(Outline(), 5.0) == {"visible": False, "value": 1.0}
+
+
+def test_a_distilled_model_gets_its_steps_unless_somebody_has_chosen_others():
+    usual = DEFAULTS["sampler"].default, DEFAULTS["steps"].default
+    assert method_of(DISTILLED, ORDINARY, *usual) == ("ddim", 4)
+    assert method_of(ORDINARY, DISTILLED, "ddim", 4) == usual
+    assert method_of(DISTILLED, ORDINARY, "lcm", 8) == ("lcm", 8)
+    assert method_of(ORDINARY, ORDINARY, "ddim", 4) == ("ddim", 4)
+
+
+def test_a_students_teacher_is_named():
+    assert pupil(DISTILLED) == "A student of tutor, made for 4 steps of DDIM, with a guidance of 2 inside."
+    assert pupil(ORDINARY) == "" == pupil(replace(DISTILLED, teacher="<img src=//elsewhere>"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from playground import checkpoints
@@ -29,3 +31,11 @@ def test_heun_takes_38_for_20_steps_and_an_empty_prompt_is_not_doubled(name):
     values = {"sampler": "heun", "steps": 20, "guidance_scale": 3.0, "style": "", "checkpoint": name}
     assert announced(values | {"prompt": "cat"}) == (76, True)
     assert announced(values | {"prompt": ""}) == (38, False)
+
+
+def test_a_distilled_model_is_asked_once_a_step(tiny_checkpoint, tmp_path):
+    config = json.loads((tiny_checkpoint / "config.json").read_text())
+    distilled = {"guidance": 2.0, "steps": 4, "teacher": "tiny"}
+    checkpoints.Checkpoint(**config | distilled).save(tmp_path / "pupil", "# pupil")
+    values = {"sampler": "ddim", "steps": 4, "prompt": "cat", "style": "", "guidance_scale": 2.0}
+    assert announced(values | {"checkpoint": checkpoints.offer(str(tmp_path / "pupil"))}) == (4, False)

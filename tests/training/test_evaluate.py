@@ -24,7 +24,7 @@ from playground.predictions import Prediction
 from playground.samplers import SAMPLERS, count_evaluations
 from playground.schedules import SCHEDULES, spaced
 from playground.theory.exact import dataset, gaussian
-from playground.training import evaluation, quality, showing
+from playground.training import measures, quality, showing
 from playground.training.cards import TEMPLATE, with_evaluation, with_history
 from playground.training.data import PictureSet, held_out, read_pictures
 from playground.training.evaluation import Amounts, Evaluation
@@ -147,7 +147,7 @@ def test_a_model_that_draws_what_it_is_asked_for():
     pictures = shapes()
     known = {Condition((t,), s): x for t, s, x in zip(pictures.texts, pictures.styles, pictures.x0(), strict=True)}
     made = measured(pictures, Exact(known=known), lambda text, style: Condition((text,), style))
-    made.measure_likeness()
+    measures.likeness(made)
     retrieval, copying = made.results["retrieval"], made.results["copying"]
     assert retrieval["generated"] == retrieval["seen"] == {"top_1": 1.0, "top_5": 1.0}
     assert retrieval["other_styles"]["top_1"] > 0.7 > retrieval["chance"]["top_1"]
@@ -160,7 +160,7 @@ def test_a_model_that_copies_is_found_out():
     pictures = shapes()
     training, _ = held_out(pictures, 10)
     made = measured(pictures, Exact(dataset(training.x0())), lambda text, style: Condition())
-    made.measure_likeness()
+    measures.likeness(made)
     copying = made.results["copying"]
     assert copying["generated"] < 1e-3 < 0.05 < copying["held_out"] and copying["closer"] == 1.0
     assert "retrieval" not in made.results and "Retrieval needs" in made.skipped[0]
@@ -247,7 +247,7 @@ def test_a_student_asks_the_network_once_a_step():
 def test_samplers_are_compared_on_the_same_noises():
     made = measured(shapes(), Exact(gaussian(0.2, 0.4)), lambda text, style: Condition(), steps=[10, 40, 2000],
                     amounts=Amounts(sampled=4))  # fmt: skip
-    made.measure_samplers()
+    measures.samplers(made)
     rows = {(row["sampler"], row["steps"]): row for row in made.results["samplers"]}
     assert {steps for _, steps in rows} == {10, 40}  # a schedule of 1000 steps has no 2000
     for name, entry in SAMPLERS.items():
@@ -322,7 +322,7 @@ def test_contact_sheet_shows_each_picture_over_its_label():
 @pytest.fixture
 def quick_net(monkeypatch, tmp_path):
     monkeypatch.setattr(UNetDenoiser, "speed_up", lambda self: None)  # seconds, to save milliseconds here
-    monkeypatch.setattr(evaluation, "REFERENCE_STEPS", 9)
+    monkeypatch.setattr(measures, "REFERENCE_STEPS", 9)
     monkeypatch.chdir(tmp_path)  # runs/ is made where one works
 
 
@@ -363,10 +363,46 @@ def test_the_command_writes_everything(quick_net, tiny_checkpoint, folder, tmp_p
     assert (own / "README.md").read_text() == card
 
 
+def test_an_evaluation_that_was_stopped_loses_nothing(
+    quick_net, tiny_checkpoint, folder, tmp_path, capsys, monkeypatch
+):
+    own, asked = tmp_path / "own", []
+    load(tiny_checkpoint).save(own, "# own\n")
+    call = [str(own), "--data", str(folder), "--held-out", "4", *FAST, "--card"]
+    generate = quality.generate
+
+    def stopped_at_the_second_sampler(*args, **settings):
+        asked.append(args[3])
+        if args[3:5] == ("ddpm", 2):
+            raise KeyboardInterrupt
+        return generate(*args, **settings)
+
+    monkeypatch.setattr(quality, "generate", stopped_at_the_second_sampler)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.main(call)
+    numbers = json.loads((own / "evaluation.json").read_text())
+    assert numbers["unfinished"] == "samplers" and [row["sampler"] for row in numbers["samplers"]] == ["ddim"]
+    monkeypatch.setattr(
+        quality, "generate", lambda *args, **settings: asked.append(args[3]) or generate(*args, **settings)
+    )
+    asked.clear()
+    evaluate.main([*call, "--json", str(tmp_path / "n.json")])
+    again = json.loads((own / "evaluation.json").read_text())
+    assert asked == ["heun", "ddpm", "ddpm"]  # the reference, what was missing, the sheet
+    assert "unfinished" not in again and again["retrieval"] == numbers["retrieval"]
+    assert [row["sampler"] for row in again["samplers"]] == ["ddim", "ddpm"]
+    assert "There already: error, likeness" in capsys.readouterr().out
+    asked.clear()
+    evaluate.main(call)
+    assert not asked
+    evaluate.main([*call, "--measures", "samplers"])
+    assert asked == ["heun", "ddim", "ddpm"]
+
+
 def test_without_data_what_needs_none_is_measured(quick_net, tiny_checkpoint, capsys):
     evaluate.main([str(tiny_checkpoint), *FAST])
     shown = capsys.readouterr().out
-    assert "RMSE" in shown and evaluation.NO_DATA in shown and "energy distance to" not in shown
+    assert "RMSE" in shown and measures.NO_DATA in shown and "energy distance to" not in shown
 
 
 def test_an_unconditional_model_on_plain_pictures(quick_net, tmp_path, capsys):
@@ -382,7 +418,7 @@ def test_an_unconditional_model_on_plain_pictures(quick_net, tmp_path, capsys):
     (tmp_path / "few").mkdir()
     Image.new("RGB", (20, 20)).save(tmp_path / "few" / "0.png")
     evaluate.main([str(tmp_path / "net"), "--data", str(tmp_path / "few"), *FAST])
-    assert evaluation.NO_DATA in capsys.readouterr().out
+    assert measures.NO_DATA in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

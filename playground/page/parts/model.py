@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 
 import gradio as gr
 
 from playground import checkpoints
+from playground.errors import UserError
 from playground.page.about import about
 from playground.page.controls import (
     QUIET,
@@ -49,9 +51,19 @@ def about_model(tab: str, checkpoint: gr.components.Component) -> None:
         text = gr.Markdown(elem_classes="lab-about")
 
     def told(name: str):
-        return about(name) or say("This model came without a card.")
+        card = about(name) or say("This model came without a card.")
+        return "\n\n".join(filter(None, [pupil(checkpoints.outline(name)), card]))
 
     gr.on([box.expand, checkpoint.change], told, checkpoint, text, queue=False, **QUIET)
+
+
+def pupil(model: checkpoints.Outline) -> str:
+    """Of a distilled model, in a sentence: whose student it is, and what it was made for."""
+    if not model.teacher or not re.fullmatch(r"[\w./-]{1,96}", model.teacher):  # a config may come from anybody
+        return ""
+    sentence = "A student of {teacher}, made for {steps} steps of DDIM, with a guidance of {guidance} inside."
+    inside = {"steps": model.steps, "guidance": f"{model.guidance:g}"}
+    return say(UserError(sentence, teacher=model.teacher, **inside))
 
 
 def starting_model() -> checkpoints.Outline:
@@ -114,11 +126,15 @@ def guidance_state(model: checkpoints.Outline, scale: float = 1.0) -> dict:
     """What the control of the guidance shows for a model.
 
     Models without prompts: the slider is hidden and w = 1. Models with prompts: it is visible; a w of 1, left over from
-    a model without, becomes the default again.
+    a model without, becomes the default again. A distilled model has its guidance inside, which nobody can move.
     """
+    row = DEFAULTS["guidance_scale"]
     if not model.conditional:
         return {"visible": False, "value": 1.0}
-    return {"visible": True, "value": DEFAULTS["guidance_scale"].default if scale == 1 else scale}
+    if model.guidance is not None:
+        inside = _("Inside this model, which has learnt it from its teacher: it is asked once a step.")
+        return {"visible": True, "value": model.guidance, "interactive": False, "info": inside}
+    return {"visible": True, "value": row.default if scale == 1 else scale, "interactive": True, "info": _(row.help)}
 
 
 def schedule_state(model: checkpoints.Outline) -> dict:
@@ -126,32 +142,47 @@ def schedule_state(model: checkpoints.Outline) -> dict:
     return {"visible": True, "value": model.schedule} if model.schedule else {"visible": False}
 
 
+def method_of(model: checkpoints.Outline, before: checkpoints.Outline, sampler: str, steps: float) -> tuple[str, float]:
+    """(sampler, steps) for a model that is chosen after another. A distilled model gets DDIM and the steps that it was
+    made for where the settings are at their defaults or another distilled model's; and an ordinary one the defaults
+    where they are a distilled model's. What somebody has chosen stays."""
+    usual = (DEFAULTS["sampler"].default, DEFAULTS["steps"].default)
+    wanted = ("ddim", model.steps) if model.steps else usual
+    untouched = {usual, ("ddim", before.steps)} if before.steps else {usual}
+    return wanted if (sampler, steps) in untouched else (sampler, steps)
+
+
 def follow_model(
     tab: str, inputs: dict, hints: gr.HTML, spoken: Sequence[gr.components.Component | gr.Column] = ()
 ) -> None:
-    """Another model: its words, its styles and its schedule; its card below. Where it takes no prompt, neither prompt,
-    style and guidance nor whatever else is `spoken` are there."""
+    """Another model: its words, its styles and its schedule, of a distilled one also sampler and steps; its card below.
+    Where it takes no prompt, neither prompt, style and guidance nor whatever else is `spoken` are there."""
     guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
+    method = [inputs["sampler"], inputs["steps"]] if {"sampler", "steps"} <= inputs.keys() else []
     start = building().start("checkpoint")
 
-    def changed(event: gr.EventData, style: str, *scale: float):
+    def changed(event: gr.EventData, style: str, *more):
         checkpoint = check("checkpoint", event.model)
         if not checkpoints.known(checkpoint):
             checkpoint = start
         model = checkpoints.outline(checkpoint)
+        scale, chosen = more[: len(guidance)], more[len(guidance) :]
+        previous = str(getattr(event, "before", ""))
+        before = checkpoints.outline(previous) if checkpoints.known(previous) else checkpoints.Outline()
         return [
             gr.update(visible=model.conditional),
             gr.update(**style_state(checkpoint, style)),
             vocabulary(tab, checkpoint),
             gr.update(**schedule_state(model)),
             *(gr.update(**guidance_state(model, each)) for each in scale),
+            *(method_of(model, before, *chosen) if chosen else ()),
             *(gr.update(visible=model.conditional) for _part in spoken),
         ]
 
     hints.follow(
         errors_shown(changed),
-        [inputs["style"], *guidance],
-        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *spoken],
+        [inputs["style"], *guidance, *method],
+        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *method, *spoken],
         queue=False,
         **QUIET,
     )

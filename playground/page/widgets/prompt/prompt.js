@@ -198,7 +198,8 @@ export function mount({ element, props, trigger, watch }) {
 
   /** Another model is chosen, here, in another tab or by a link: the list of models itself may not be in the page. */
   function follow(name) {
-    if (name !== undefined && props.value && String(name) !== props.value.model) trigger("follow", { model: String(name) });
+    const before = props.value?.model;
+    if (name !== undefined && before && String(name) !== before) trigger("follow", { model: String(name), before });
   }
   function chosen({ detail }) {
     if (!element.isConnected) return;
