@@ -210,7 +210,9 @@ class Command:
             return ()
         self.evaluation.results |= {key: value for key, value in earlier.items() if key not in now}
         alike = all(earlier.get(key) == now[key] for key in ("amounts", "guidance_scale"))
-        if not alike:
+        if alike:
+            self.evaluation.skipped += earlier.get("skipped", [])
+        else:
             self.evaluation.results.pop("unfinished", None)
         return tuple(earlier.get("minutes", ())) if alike else ()
 

@@ -65,7 +65,7 @@ def likeness(evaluation: Evaluation) -> None:
     made = _features_for(evaluation, [evaluation.conditions[k] for k in asked], "prompts held out")
     evaluation.results["copying"] = quality.copying(made, of_held, of_training) | {"pictures": len(made)}
     if not any(condition.words for condition in evaluation.conditions):
-        evaluation.skipped.append("Retrieval needs a model that takes prompts, and pictures with captions.")
+        evaluation.needs(False, "Retrieval needs a model that takes prompts, and pictures with captions.")
         return
     # Of the training as many as were held out, and of the same kind.
     usual = (training.weights >= 1).nonzero()[:, 0].tolist()
