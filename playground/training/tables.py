@@ -81,7 +81,8 @@ def _weakest(results: dict) -> Report | None:
     report = Report("Words that it shows least", [word for _, word, *_ in sorted(counted)[:WEAKEST]])
     report.add("seen, of pictures asked", *(f"{seen} of {asked}" for *_, seen, asked in sorted(counted)[:WEAKEST]))
     rest = [share for share, *_ in sorted(counted)[WEAKEST:]]
-    report.note(f"The other {len(rest)} words that were asked for at least four times: {min(rest):.0%} and more.")
+    least = f"{min(rest):.0%} and more" if min(rest) < 1 else "always"
+    report.note(f"The other {len(rest)} words that were asked for at least four times: {least}.")
     return report
 
 
