@@ -18,7 +18,7 @@ from playground.engine import spread_over
 from playground.engine.cluster import open_replicas
 from playground.errors import UserError
 from playground.models.publishing import writable
-from playground.page import channels
+from playground.page import channels, language
 from playground.page.controls import Page
 from playground.page.parts.given import share_pictures
 from playground.page.parts.model import models_of_now
@@ -27,6 +27,7 @@ from playground.page.theme import CSS, THEME
 from playground.page.translations import i18n
 from playground.page.undocumented import light_sessions
 from playground.page.widgets import head, served
+from playground.page.widgets.language import language_switch
 from playground.page.widgets.lessons import lesson_panel
 from playground.page.widgets.link import link
 from playground.runs import engine_for
@@ -45,7 +46,7 @@ LAUNCH = dict(
     state_session_capacity=512,  # pages whose state is kept, about a megabyte each: a lecture and its reloads
     max_file_size="20mb",
     max_threads=128,  # a run holds one as long as it goes
-    app_kwargs={"routes": [channels.ROUTE, served.ROUTE]},
+    app_kwargs={"routes": [channels.ROUTE, served.ROUTE], "middleware": [language.MIDDLEWARE]},
     show_error=False,
     footer_links=["gradio"],
 )
@@ -64,10 +65,12 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
         with gr.Row(elem_id="page-title"):
             gr.HTML(f"<h1>{title}</h1>")
             lesson_panel()
+            language_switch()
         with gr.Tabs():
             for tab in TABS:
                 name = tab.__name__.rpartition(".")[2]
                 with gr.Tab(tab.TITLE, id=name) as tabs[name]:
+                    gr.Markdown(tab.LEAD, elem_classes="lab-lead")
                     tab.build(page)
         models_of_now(demo)
         share_pictures()

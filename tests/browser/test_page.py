@@ -6,7 +6,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
+from app import TABS as MODULES
 from playground.engine import get_engine
+from playground.page.undocumented import english
 from playground.runs.settings import DEFAULTS, TABS
 from tests.conftest import until
 
@@ -28,6 +30,8 @@ DRAWN = {
     "museum": "#museum-player .player[data-state=done]",
 }
 
+TITLES = {module.__name__.rpartition(".")[2]: english(module.TITLE) for module in MODULES}
+
 
 def opened(page, app_url, query):
     page.goto(f"{app_url}/?{query}")
@@ -40,7 +44,7 @@ def test_no_tab_has_a_barrier_or_scrolls_sideways_on_a_small_phone(page, app_url
     page.emulate_media(reduced_motion="reduce")
     opened(page, app_url, f"tab={TABS[0]}&__theme={theme}")
     for tab in TABS:
-        page.get_by_role("tab", name=tab.capitalize(), exact=True).first.click()
+        page.get_by_role("tab", name=TITLES[tab], exact=True).first.click()
         page.locator(DRAWN[tab]).first.wait_for()
         page.evaluate("document.fonts.ready.then(() => true)")
         found = Axe().run(page, options=GRADIOS)

@@ -260,7 +260,7 @@ def test_no_sideways_scroll_on_a_phone_and_nothing_axe_minds(lab):
 
 
 def test_the_bound_is_measured_in_the_page(lab):
-    lab.get_by_role("tab", name="Objective").click()
+    lab.get_by_role("tab", name="The loss").click()
     lab.wait_for_selector("#objective-curves .curves[data-drawn=weight]")
     assert lab.locator("#objective-curves .term .number").all_inner_texts() == ["…"] * 4
     lab.click("#objective-measure")

@@ -1,1 +1,1 @@
-"""The tabs of the page: one file each, with TITLE and build(page)."""
+"""The tabs of the page: one file each, with TITLE, LEAD (in a line, what it shows and what to try) and build(page)."""

@@ -33,6 +33,9 @@ from playground.runs.inside import look_at
 from playground.runs.settings import check
 
 TITLE = _("Denoise")
+LEAD = _(
+    "A trained net takes noise away, step by step. Press Denoise, then drag through the steps: when do you see what it will be?"
+)
 ID = "denoise-player"
 
 

@@ -31,7 +31,10 @@ from playground.runs.experiments import (
 from playground.runs.settings import check
 from playground.samplers import SAMPLERS
 
-TITLE = _("Duel")
+TITLE = _("Compare samplers")
+LEAD = _(
+    "From the same noise to a picture on different ways, side by side. Give one lane fewer steps, and see what it loses."
+)
 ID = "duel-player"
 LANE_TITLES = (_("First lane"), _("Second lane"), _("Third lane"), _("Fourth lane"))
 NUMBERS = range(1, len(LANES) + 1)

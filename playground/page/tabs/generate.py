@@ -24,6 +24,7 @@ from playground.runs.experiments import (
 )
 
 TITLE = _("Generate")
+LEAD = _("Pictures out of noise and words. Change a word or the seed, and press Generate.")
 ID = "generate-player"
 DICE = "() => Math.floor(Math.random() * 10000)"  # as many as a person can tell another
 

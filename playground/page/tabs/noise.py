@@ -36,7 +36,10 @@ from playground.runs.wire import curve_value, encoded, picture_value
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
 
-TITLE = _("Noise")
+TITLE = _("Add noise")
+LEAD = _(
+    "A picture drowns in noise, a little more at every level t. Drag the slider: how long can you still see it?"
+)
 TAB = "noise"
 SIZES = [int(size) for size in DEFAULTS["resolution"].choices]
 SIZE = int(DEFAULTS["resolution"].default)

@@ -20,7 +20,8 @@ from playground.runs.settings import check
 from playground.schedules import SCHEDULES
 from playground.theory.objective import VARIANCES
 
-TITLE = _("Objective")
+TITLE = _("The loss")
+LEAD = _("What training makes smaller, taken apart in bits. Press Measure: which levels cost most?")
 TAB = "objective"
 NOTE = "Measured on pictures painted for this page, or on one of yours; the model learnt from other kinds."
 

@@ -42,6 +42,7 @@ from playground.runs.wire import encoded
 from playground.samplers import SAMPLERS
 
 TITLE = _("Paint")
+LEAD = _("You paint, and the model makes a picture of it. Draw on the left; more strength leaves it more freedom.")
 RUN = "paint-player"
 EDIT = "edit-player"
 BETWEEN = "between-player"

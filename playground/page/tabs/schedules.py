@@ -22,7 +22,10 @@ from playground.runs.wire import STRIP_SIZE, picture_value, schedules_value
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, NoiseSchedule, drawn, zero_terminal_snr
 
-TITLE = _("Schedules")
+TITLE = _("Noise schedules")
+LEAD = _(
+    "How fast the noise comes is a choice. Drag the line through the chart, and see what each schedule leaves of the picture."
+)
 TAB = "schedules"
 DRAWN = "custom"
 LABELS = {name: kind.title for name, kind in SCHEDULES.items()}

@@ -31,7 +31,10 @@ from playground.theory.clouds import (
 )
 from playground.theory.matching import losses
 
-TITLE = _("Score")
+TITLE = _("Points and score")
+LEAD = _(
+    "The same process with points in place of pictures: arrows say where they are denser. Play it, then try Langevin."
+)
 TAB = "score"
 PICTURE_SIZE = 64
 NO_DRAWING = {"points": [], "stamp": 0}

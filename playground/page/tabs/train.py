@@ -35,6 +35,9 @@ from playground.training.plans import digits_plan, digits_recipe, pictures_plan,
 from playground.training.watched import Plan, merged
 
 TITLE = _("Train")
+LEAD = _(
+    "A net learns to see the noise in what it is shown. Press play, and watch its answers turn into the right ones."
+)
 TAB = "train"
 NOT_DRAWN = "A drawn schedule can't be trained with; choose another."
 OFF = "This server trains no nets but Points, which learn in the page."

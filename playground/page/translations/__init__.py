@@ -1,7 +1,8 @@
 """Every visible word of the page, in gettext's style: the English text is the key.
 
 ``from playground.page.translations import _`` and ``gr.Button(_("New seed"))``: the browser shows zh-TW.json's entry
-where its language asks for it, and the English key itself otherwise. So a further language is one file beside it.
+where its language asks for it, and the English key itself otherwise. So a further language is one file beside it, which
+has its own name under "English"; test_translations.py names what is missing in it.
 
 Rules for a key given to `_`: a literal string (a test collects them all) without braces, for the page finds the
 end of a key by its first "}"; dots are fine, whole keys are looked up before paths. Sentences with {placeholders}
@@ -22,6 +23,8 @@ TRANSLATIONS: dict[str, dict[str, str]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(__file__).parent.glob("*.json"))
 }
 
+# Each language's name in itself, by its tag: a translation has its own under "English".
+NAMES = {"en": "English"} | {name: words.get("English", name) for name, words in TRANSLATIONS.items()}
 
 _page = gr.I18n(**TRANSLATIONS)
 
