@@ -27,9 +27,11 @@ from playground.page.theme import CSS, THEME
 from playground.page.translations import i18n
 from playground.page.undocumented import light_sessions
 from playground.page.widgets import head, served
+from playground.page.widgets.glossary import glossary
 from playground.page.widgets.language import language_switch
 from playground.page.widgets.lessons import lesson_panel
 from playground.page.widgets.link import link
+from playground.page.widgets.welcome import welcome
 from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting, with_defaults
 
@@ -64,8 +66,10 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
     ):
         with gr.Row(elem_id="page-title"):
             gr.HTML(f"<h1>{title}</h1>")
+            glossary()
             lesson_panel()
             language_switch()
+        welcome()
         with gr.Tabs():
             for tab in TABS:
                 name = tab.__name__.rpartition(".")[2]

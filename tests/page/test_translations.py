@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from playground.errors import UserError
+from playground.lessons.glossary import GLOSSARY
 from playground.page.translations import (
     TRANSLATIONS,
     _,
@@ -107,6 +108,9 @@ def sentences():
     for row in DEFAULTS.values():
         for text in (row.label, row.help):
             found.setdefault(text, "settings.py")
+    for entry in GLOSSARY.values():
+        for text in filter(None, map(entry.get, ("name", "plain", "effect"))):
+            found.setdefault(text, "glossary.json")
     for entry in (*SCHEDULES.values(), *SAMPLERS.values()):
         for knob in entry.knobs:
             found.setdefault(knob.label, "knobs")

@@ -1,4 +1,5 @@
-"""The widgets' scripts as files: `lab/VERSION/NAME/NAME.js`, and the translations as `lab/VERSION/words/LOCALE.json`.
+"""The widgets' scripts as files: `lab/VERSION/NAME/NAME.js`, the translations as `lab/VERSION/words/LOCALE.json`,
+the glossary as `lab/VERSION/glossary.json`.
 
 VERSION is a hash of them all. It stands in the path, so that a module's relative imports keep it and a browser may keep
 every file for ever: another version has other addresses.
@@ -17,14 +18,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
+from playground.lessons.glossary import told
 from playground.page.translations import TRANSLATIONS
 
 FOLDER = Path(__file__).parent
+GLOSSARY = told()
 _IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?"(\.[^"]+)";', re.M)
 
 
 def _version() -> str:
-    digest = hashlib.sha256(json.dumps(TRANSLATIONS, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([TRANSLATIONS, GLOSSARY], sort_keys=True).encode())
     for path in sorted(FOLDER.rglob("*.js")):
         digest.update(path.relative_to(FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
@@ -34,7 +37,7 @@ VERSION = _version()
 
 
 class _Scripts(StaticFiles):
-    """Scripts and words, and nothing else of this folder. Under another version's address (a page that was open while
+    """Scripts, words and glossary, and nothing else of this folder. Under another version's address (a page that was open while
     the server began anew) there is what is here, not to be kept."""
 
     async def get_response(self, path: str, scope) -> Response:
@@ -43,6 +46,8 @@ class _Scripts(StaticFiles):
         locale = name.removeprefix("words/").removesuffix(".json")
         if name == f"words/{locale}.json" and locale in TRANSLATIONS:
             response = JSONResponse(TRANSLATIONS[locale])
+        elif name == "glossary.json":
+            response = JSONResponse(GLOSSARY)
         elif name.endswith(".js"):
             response = await super().get_response(name, scope)
             response.headers["Content-Type"] = "text/javascript; charset=utf-8"  # some machines say text/plain

@@ -1,5 +1,6 @@
 /* Cost: what a sampler's run takes in network evaluations, as the server has counted, and where the sampler comes from. */
 
+import * as facts from "../lib/facts.js";
 import { text } from "../lib/words.js";
 
 const SAID = {
@@ -14,6 +15,8 @@ export function mount({ element, props, watch }) {
     const { nfe, guided, what, paper } = props.value || {};
     if (nfe === undefined) return;
     line.dataset.nfe = nfe;
+    const wing = element.closest('[id$="-cost"]')?.id.slice(0, -"-cost".length);
+    if (wing) facts.tell(`${wing}.cost`, nfe);
     line.textContent = `${SAID[guided ? "guided" : what](nfe)} ${paper}.`;
   }
   watch("value", show);

@@ -27,6 +27,10 @@ import { make, plain, symbol } from "./parts.js";
 import { makePlot } from "./plot.js";
 import { makeStrips } from "./strips.js";
 
+// What views and the terms of the bound are called in the glossary, where that has another name for them.
+const TERMS = { error: "L_simple", terms: "L_t", share: "bits", posterior: "mu", variance: "beta_tilde" };
+const SUM = ["L_T", "L_t", "L_0", "bits"];
+
 const OWN = "custom"; // the name of the schedule that is drawn by hand
 const FRESH = 1500; // ms for which points of the server's do not replace those under the hand
 
@@ -156,6 +160,7 @@ export function mount({ element, props, watch }) {
         const button = make("button", "", bar);
         button.type = "button";
         button.dataset.view = one.key;
+        button.dataset.explain = TERMS[one.key] || one.key;
         symbol(button, one.symbol);
         button.title = text(one.title);
         button.setAttribute("aria-label", `${plain(one.symbol)}: ${text(one.title)}`);
@@ -183,6 +188,7 @@ export function mount({ element, props, watch }) {
     value.sum.forEach((term, i) => {
       if (i) make("span", "sign", host).textContent = i === value.sum.length - 1 ? "=" : "+";
       const part = make(term.view ? "button" : "span", "term", host);
+      part.dataset.explain = SUM[i];
       if (term.view) {
         part.type = "button";
         part.setAttribute("aria-pressed", String(view.key === term.view));

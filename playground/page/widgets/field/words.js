@@ -19,6 +19,8 @@ const SYMBOLS = {
   x0: ["\\hat x_0", "x̂0"],
 };
 
+const TERMS = { point: "x_t", density: "q_t", score: "score", eps: "eps_hat", noise: "noise_rate", x0: "x0_hat" }; // the glossary's
+
 const short = (v) => number(v, Math.abs(v) < 9.995 ? 2 : Math.abs(v) < 99.95 ? 1 : 0);
 const small = (v) => (v === 0 || v >= 0.01 ? number(v, 3) : v < 5e-5 ? "< 0.0001" : number(v, 4));
 const vector = (x, y) => `(${short(x)}, ${short(y)})`;
@@ -158,6 +160,7 @@ export function makeWords(host, scene, katex) {
       render(tex, plain, row.querySelector("dt"));
       names[row.dataset.term] = row.title;
       row.querySelector("dt").setAttribute("aria-label", row.title);
+      Object.assign(row.querySelector("dt").dataset, { explain: TERMS[row.dataset.term] });
     }
     render(FORMULA[0], FORMULA[1], place, true);
     for (const node of place.querySelectorAll("[aria-hidden]")) node.removeAttribute("aria-hidden");
@@ -165,6 +168,7 @@ export function makeWords(host, scene, katex) {
       node.tabIndex = 0;
       node.setAttribute("role", "img");
       node.setAttribute("aria-label", names[node.dataset.term]);
+      node.dataset.explain = TERMS[node.dataset.term];
     }
   }
 

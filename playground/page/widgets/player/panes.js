@@ -16,6 +16,8 @@ const views = () => ({
   x0: { label: "x<sub>0</sub>", name: text("the picture"), said: "x0" },
 });
 
+const TERMS = { t: "t", SNR: "log_snr" }; // numbers that the glossary explains
+
 export function node(tag, className, words) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -102,6 +104,7 @@ export function makePanes(player, state, { id, over }) {
       button.setAttribute("aria-label", `${VIEWS[name].said}: ${button.title}`);
       button.setAttribute("aria-pressed", String(name === view));
       button.dataset.name = name;
+      button.dataset.explain = name;
       button.onclick = () => choose(name);
       return button;
     });
@@ -186,6 +189,7 @@ export function makePanes(player, state, { id, over }) {
       const row = list.childNodes[k] || list.appendChild(node("div"));
       if (!row.firstChild) row.append(node("dt"), node("dd"));
       if (row.dataset.name !== name) row.firstChild.textContent = row.dataset.name = name;
+      if (name in TERMS) row.firstChild.dataset.explain = TERMS[name];
       row.lastChild.textContent = value;
     });
   }

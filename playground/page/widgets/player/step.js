@@ -23,6 +23,8 @@ const PARTS = () => ({
   known: ["x<sub>0</sub>", text("what is known, around the hole")],
   after: ["x′", text("the next x: the sum of both")],
 });
+/** What each is called in the glossary. */
+const TERMS = { x: "x_t", without: "eps_c", told: "eps_c", guided: "guidance_scale", raw: "clip", x0: "x0_hat", eps: "eps_hat", mean: "mu", fresh: "sigma_z", after: "x_t" };
 /** Which picture a term of the sum is. */
 const VIEW = { x: "x", x0: "x0", eps: "eps", z: "fresh", known: "known" };
 const SIGN = { x: "x", x0: "x̂<sub>0</sub>", eps: "ε̂", z: "z", known: "x<sub>0</sub>" };
@@ -149,6 +151,7 @@ export function makeStep(player, state, server) {
       const figure = node("figure", "part");
       figure.dataset.of = name;
       figure.tabIndex = 0;
+      figure.dataset.explain = TERMS[name];
       const canvas = node("canvas");
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `${meaning}, ${text("root mean square {spread}", { spread: number(view.spread, 3) })}`);
