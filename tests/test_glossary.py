@@ -12,8 +12,9 @@ from playground.runs.settings import DEFAULTS
 
 WIDGETS = Path(__file__).parents[1] / "playground" / "page" / "widgets"
 # The signs that have one meaning each throughout the project, and those that the widgets add.
-SYMBOLS = ("T", "t", "beta", "alpha", "alpha_bar", "signal_rate", "noise_rate", "log_snr", "x0", "eps", "x_t", "v", "nfe")
-SYMBOLS += ("guidance_scale", "eta", "seed", "x0_hat", "eps_hat", "mu", "beta_tilde", "sigma_z", "score", "normal", "bits")
+SYMBOLS = ("T", "t", "beta", "alpha", "alpha_bar", "signal_rate", "noise_rate", "log_snr", "x0", "eps", "x_t", "v")
+SYMBOLS += ("guidance_scale", "eta", "seed", "nfe")
+SYMBOLS += ("x0_hat", "eps_hat", "mu", "beta_tilde", "sigma_z", "score", "normal", "bits")
 
 
 def test_every_control_is_explained_and_a_change_of_it_has_a_word():

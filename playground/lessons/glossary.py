@@ -1,9 +1,9 @@
 """The glossary: every symbol, control and number of the page in plain words, from glossary.json beside this file.
 
-An entry has a `name` and `plain` words; where there are such, its `symbol`, its `formula` (``_`` and ``^`` before what is
-lowered or raised, in braces if it is more than one letter), the `source` with the equation, `code` ("module:name" of where
-it is in this project), the `settings` it explains, and the `effect` of changing them, a clause. Its words are English, and
-keys of the page's translations.
+An entry has a `name`, `plain` words, and `code` ("module:name", where it is in this project); where there are such, its
+`symbol`, its `formula` (``_`` and ``^`` before what is lowered or raised, in braces if it is more than one letter), the
+`source` with the equation, the `settings` it explains, and the `effect` of changing them, a clause. Its words are
+English, and keys of the page's translations.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _OF = {setting: key for key, entry in GLOSSARY.items() for setting in entry.get(
 
 
 def explaining(setting: str) -> str | None:
-    """The key of the entry for a setting: of a lane's own (``eta_2``) and of a schedule's own (``cosine_offset``) too."""
+    """The key of a setting's entry; a lane's own (``eta_2``) and a schedule's own (``cosine_offset``) have theirs."""
     names = [setting, re.sub(r"_\d$", "", setting)]
-    names += [setting.removeprefix(f"{schedule}_") for schedule in SCHEDULES if setting.startswith(f"{schedule}_")]
+    names += [setting.removeprefix(f"{kind}_") for kind in SCHEDULES if setting.startswith(f"{kind}_")]
     return next((_OF[name] for name in names if name in _OF), None)
 
 

@@ -1,4 +1,4 @@
-"""Terms are explained where they stand, by pointer, keyboard and finger; a change is told; the first minute leads on."""
+"""Terms are explained where they stand, to pointer, keyboard and finger; a change is told; the first minute."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -40,7 +40,8 @@ def test_a_term_is_explained_to_pointer_keyboard_and_finger(page, app_url):
     expect(bubble).to_be_visible()
 
     page.keyboard.press("Escape")
-    touch = "node => node.dispatchEvent(new PointerEvent('click', {bubbles: true, cancelable: true, pointerType: 'touch'}))"
+    kind = "{bubbles: true, cancelable: true, pointerType: 'touch'}"
+    touch = f"node => node.dispatchEvent(new PointerEvent('click', {kind}))"
     page.locator("#noise-scrubber dt[data-explain=log_snr]").evaluate(touch)
     expect(bubble).to_contain_text("10 log10 SNR")
     page.locator("#noise-scrubber dt[data-explain=log_snr]").evaluate(touch)

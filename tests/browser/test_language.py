@@ -13,7 +13,8 @@ def test_a_link_and_the_switch_choose_the_language(page, app_url):
     expect(chosen).to_have_value("zh-TW", timeout=60_000)
     assert page.evaluate("document.documentElement.lang") == "zh-TW"
     expect(page.get_by_role("tab", selected=True).first).to_have_text(WORDS["Add noise"])
-    expect(page.locator("#link .said")).to_contain_text(WORDS["The link asks for it; the default is used."])  # the server
+    said = WORDS["The link asks for it; the default is used."]  # by the server
+    expect(page.locator("#link .said")).to_contain_text(said)
     expect(page.locator("#page-title h1")).to_have_text(WORDS["Diffusion playground"])
     assert page.locator("#language option").all_inner_texts() == ["English", WORDS["English"]]
 

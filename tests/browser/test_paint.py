@@ -247,7 +247,7 @@ def test_a_picture_given_in_one_tab_is_that_of_all_and_the_one_before_a_press_aw
     corners = f"(({SEEN})().picture).filter((_value, i) => i < 3 || i > 92 && i < 96).join()"
     ready = "document.querySelector('#paint *:has(> .paint)')?.sheet"
     page.wait_for_function(f"{ready} && {corners} === '255,0,0,0,0,255'")
-    page.get_by_role("tab", name="Noise", exact=True).click()
+    page.get_by_role("tab", name="Add noise", exact=True).click()
     shared = "async () => { const {picture} = await lab('lib/shared.js'); return picture.x0.slice(0, 3).join() }"
     page.wait_for_function(f"({shared})().then((found) => found === '1,-1,-1')")
     expect(page.locator("#noise-upload img")).to_be_visible()

@@ -41,7 +41,7 @@ def test_the_words_of_a_language_come_as_one_file(http):
 
 def test_what_is_loaded_beforehand_is_a_widget_with_all_that_it_imports():
     found = set(re.findall(rf'href="lab/{served.VERSION}/([^"]+)"', served.preloads("cost")))
-    assert found == {"lib/queue.js", "lib/widgets.js", "lib/words.js", "cost/cost.js"}
+    assert found == {"lib/queue.js", "lib/widgets.js", "lib/words.js", "lib/facts.js", "cost/cost.js"}
 
 
 def test_under_another_apps_path_the_scripts_are_beside_the_page():

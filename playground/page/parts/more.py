@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import gradio as gr
 
 from playground.page.controls import QUIET, building, control
+from playground.page.parts.choices import schedule_titles
 from playground.page.parts.model import model_state, schedule_state, starting_model
 from playground.page.parts.sampler import spacing
 from playground.page.translations import _
-from playground.schedules import SCHEDULES
 
 
 def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "checkpoint")) -> dict:
@@ -21,8 +21,7 @@ def more_controls(tab: str, names: Sequence[str] = ("spacing", "schedule", "chec
             if name == "checkpoint":
                 made[name] = control(name, tab, **model_state())
             elif name == "schedule":
-                titles = [(kind.title, key) for key, kind in SCHEDULES.items()]
-                made[name] = control(name, tab, choices=titles, **schedule_state(starting_model()))
+                made[name] = control(name, tab, choices=schedule_titles(), **schedule_state(starting_model()))
             elif name == "spacing":
                 made[name] = spacing(tab)
             else:

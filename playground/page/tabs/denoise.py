@@ -8,7 +8,6 @@ import gradio as gr
 from PIL import Image
 
 from playground.bench.timing import Row, figure, rows
-from playground.images import bundled
 from playground.images.sheets import film
 from playground.models.devices import available_devices
 from playground.page.controls import (
@@ -18,6 +17,7 @@ from playground.page.controls import (
     safe_image,
 )
 from playground.page.endpoints import endpoint
+from playground.page.parts.choices import PICTURES
 from playground.page.parts.first_look import first_look
 from playground.page.parts.given import picture_given, tell_knowledge
 from playground.page.parts.model import follow_model, prompt_controls, starting_model
@@ -33,9 +33,7 @@ from playground.runs.inside import look_at
 from playground.runs.settings import check
 
 TITLE = _("Denoise")
-LEAD = _(
-    "A trained net takes noise away, step by step. Press Denoise, then drag through the steps: when do you see what it will be?"
-)
+LEAD = _("A trained net takes noise away, step by step. Press Denoise, then drag: when do you see what it will be?")
 ID = "denoise-player"
 
 
@@ -55,12 +53,11 @@ def build(page) -> None:
                     alt_text=_("The picture to be noised"),
                 )
                 beside = picture_given("denoise", image)
-                names = [name.capitalize() for name in bundled.PICTURES]
                 inputs["picture"] = control(
                     "picture",
                     "denoise",
                     label=_("Or one of these"),
-                    choices=list(zip(names, bundled.PICTURES, strict=True)),
+                    choices=PICTURES,
                     value="cat",
                 )
                 inputs["strength"] = control("strength", "denoise")

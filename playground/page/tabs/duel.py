@@ -32,9 +32,7 @@ from playground.runs.settings import check
 from playground.samplers import SAMPLERS
 
 TITLE = _("Compare samplers")
-LEAD = _(
-    "From the same noise to a picture on different ways, side by side. Give one lane fewer steps, and see what it loses."
-)
+LEAD = _("From one noise to a picture on different ways, side by side. Give a lane fewer steps: what does it lose?")
 ID = "duel-player"
 LANE_TITLES = (_("First lane"), _("Second lane"), _("Third lane"), _("Fourth lane"))
 NUMBERS = range(1, len(LANES) + 1)

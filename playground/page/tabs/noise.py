@@ -13,9 +13,9 @@ from PIL import Image
 
 from playground.errors import UserError
 from playground.images import to_pixels, to_tensor
-from playground.images.bundled import PICTURES
 from playground.page.controls import HURRIED, answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.choices import PICTURES, schedule_titles
 from playground.page.parts.given import picture_given
 from playground.page.parts.knobs import follow_method, knob_controls
 from playground.page.translations import _
@@ -37,9 +37,7 @@ from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
 
 TITLE = _("Add noise")
-LEAD = _(
-    "A picture drowns in noise, a little more at every level t. Drag the slider: how long can you still see it?"
-)
+LEAD = _("A picture drowns in noise, a little more at every level t. Drag the slider: how long can you still see it?")
 TAB = "noise"
 SIZES = [int(size) for size in DEFAULTS["resolution"].choices]
 SIZE = int(DEFAULTS["resolution"].default)
@@ -141,13 +139,10 @@ def build(page) -> None:
             first = picture_of(None, FIRST, start["seed"], SIZE)
             stage = scrubber(first, curve_of(start), start["t"], questions(page.engine))
         with gr.Column(elem_classes="lab-controls"):
-            named = control(
-                "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
-            )
+            named = control("picture", TAB, as_=gr.Radio, choices=PICTURES, value=FIRST, elem_classes="lab-pictures")
             upload = safe_image(elem_id="noise-upload")
             picture_given(TAB, upload)
-            titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
-            schedule = control("schedule", TAB, choices=titles)
+            schedule = control("schedule", TAB, choices=schedule_titles())
             with gr.Accordion(_("More"), open=False, elem_id="noise-more"):
                 knobs = knob_controls(TAB, SCHEDULES, start["schedule"])
                 zero = control("zero_terminal_snr", TAB)

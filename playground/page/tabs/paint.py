@@ -15,6 +15,7 @@ from playground.checkpoints import Outline, outline
 from playground.images import bundled
 from playground.page.controls import QUIET, control, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.choices import PICTURES
 from playground.page.parts.easel import of_sheet, questions
 from playground.page.parts.first_look import first_look
 from playground.page.parts.given import picture_given, tell_knowledge
@@ -48,7 +49,6 @@ EDIT = "edit-player"
 BETWEEN = "between-player"
 TO_STRENGTHS = [f"strength_{k}" for k in range(1, len(STRENGTHS) + 1)]
 DICE = "() => Math.floor(Math.random() * 10000)"
-NAMES = [(name.capitalize(), name) for name in bundled.PICTURES]
 
 
 def build(page) -> None:
@@ -91,7 +91,7 @@ def build_canvas(page) -> None:
                 "lines": [],
             }  # fmt: skip
             inputs |= {name: control(name, "paint", visible=False) for name in ("resamplings", "jump", "mix")}
-            inputs["other_picture"] = control("other_picture", "paint", choices=NAMES, value="sunset", visible=False)
+            inputs["other_picture"] = control("other_picture", "paint", choices=PICTURES, value="sunset", visible=False)
             inputs["guidance_scale"] = control("guidance_scale", "paint", **guidance_state(starting_model()))
             inputs["paint_steps"] = control("paint_steps", "paint")
             go, stop = run_row(_("Step by step"))
@@ -170,7 +170,7 @@ def build_editing() -> None:
                 )
             }
             beside = picture_given("edit", inputs["image"])
-            inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=NAMES, value="cat")
+            inputs["picture"] = control("picture", "edit", label=_("Or one of these"), choices=PICTURES, value="cat")
             spoken, hints = prompt_controls("edit")
             inputs |= spoken
             inputs["seed"] = control("seed", "edit", info=None)
@@ -207,7 +207,7 @@ def build_between() -> None:
                 inputs[image] = safe_image(elem_id=f"between-{image}", buttons=[], alt_text=said, label=said)
                 if image == "image":
                     beside = picture_given("between", inputs[image])
-                inputs[picture] = control(picture, "between", label=_("Or one of these"), choices=NAMES, value=start)
+                inputs[picture] = control(picture, "between", label=_("Or one of these"), choices=PICTURES, value=start)
             spoken, hints = prompt_controls("between")
             inputs |= spoken
             inputs["seed"] = control("seed", "between", info=None)

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from playground.errors import UserError
-from playground.images.bundled import PICTURES
 from playground.page.controls import HURRIED, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.choices import PICTURES, schedule_titles
 from playground.page.parts.given import picture_given
 from playground.page.translations import _
 from playground.page.widgets.curves import curves
@@ -23,9 +23,7 @@ from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, NoiseSchedule, drawn, zero_terminal_snr
 
 TITLE = _("Noise schedules")
-LEAD = _(
-    "How fast the noise comes is a choice. Drag the line through the chart, and see what each schedule leaves of the picture."
-)
+LEAD = _("How fast the noise comes is a choice. Drag the line in the chart: what does each schedule leave?")
 TAB = "schedules"
 DRAWN = "custom"
 LABELS = {name: kind.title for name, kind in SCHEDULES.items()}
@@ -41,13 +39,10 @@ def build(page) -> None:
             picture = strip_picture(FIRST, None, start["seed"])
             chart = curves(shown(first, start["points"]), "schedules-curves", picture)
         with gr.Column(elem_classes="lab-controls"):
-            titles = [(LABELS[name], name) for name in SCHEDULES]
-            names = control("schedules", TAB, as_=gr.CheckboxGroup, choices=titles)
+            names = control("schedules", TAB, as_=gr.CheckboxGroup, choices=schedule_titles())
             T = control("T", TAB)
             zero = control("zero_terminal_snr", TAB)
-            named = control(
-                "picture", TAB, as_=gr.Radio, choices=list(PICTURES), value=FIRST, elem_classes="lab-pictures"
-            )
+            named = control("picture", TAB, as_=gr.Radio, choices=PICTURES, value=FIRST, elem_classes="lab-pictures")
             upload = safe_image(elem_id="schedules-upload")
             picture_given(TAB, upload)
             with gr.Accordion(_("More"), open=False, elem_id="schedules-more"):

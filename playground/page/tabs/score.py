@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from playground.errors import UserError
 from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
+from playground.page.parts.choices import schedule_titles
 from playground.page.parts.clouds import CLOUDS
 from playground.page.parts.knobs import follow_method, knob_controls
 from playground.page.parts.sampler import KNOBS, sampler_controls, spacing, tell_cost
@@ -66,8 +67,7 @@ def build(page) -> None:
             made["seed"] = control("seed", TAB)
             with gr.Accordion(_("More"), open=False, elem_id="score-more"):
                 made |= {"particles": control("particles", TAB), "spacing": spacing(TAB)}
-                titles = [(kind.title, name) for name, kind in SCHEDULES.items()]
-                made["schedule"] = control("schedule", TAB, choices=titles)
+                made["schedule"] = control("schedule", TAB, choices=schedule_titles())
                 bends = knob_controls(TAB, SCHEDULES, page.start("schedule"))
                 made |= bends | {name: control(name, TAB) for name in ("zero_terminal_snr", "T")}
             tell_cost(cost, made, "particle")

@@ -37,8 +37,8 @@ VERSION = _version()
 
 
 class _Scripts(StaticFiles):
-    """Scripts, words and glossary, and nothing else of this folder. Under another version's address (a page that was open while
-    the server began anew) there is what is here, not to be kept."""
+    """Scripts, words and glossary, and nothing else of this folder. Under another version's address (a page that was
+    open while the server began anew) there is what is here, not to be kept."""
 
     async def get_response(self, path: str, scope) -> Response:
         version, *parts = Path(path).parts or ("",)

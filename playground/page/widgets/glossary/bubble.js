@@ -48,15 +48,15 @@ export function makeBubble(bubble, wanted) {
     bubble.hidden = false;
     bubble.dataset.term = key;
     anchor = at;
-    describe(at.matches("input, textarea, select, button, [tabindex]") ? at : document.activeElement, key);
-    const { left, right, top, bottom } = at.getBoundingClientRect();
+    at.closest("[title]")?.removeAttribute("title"); // the browser would say a part of it once more
+    if (at.matches("button, [tabindex]")) describe(at, key);
+    const { left, top, bottom } = at.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = bubble;
     const beside = left > innerWidth / 2 && left - width - 28 > 0;
     const x = beside ? left - width - 20 : Math.min(Math.max(12, left), innerWidth - width - 12);
     const over = top - height - 8 > 8 && (innerWidth < 821 || bottom + height + 8 > innerHeight);
     const y = beside ? Math.min(top - 10, innerHeight - height - 12) : over ? top - height - 8 : Math.min(bottom + 8, innerHeight - height - 8);
     bubble.style.transform = `translate(${Math.round(x)}px, ${Math.round(Math.max(8, y))}px)`;
-    bubble.dataset.right = String(right);
   }
   function hide() {
     clearTimeout(timer);
@@ -66,7 +66,6 @@ export function makeBubble(bubble, wanted) {
 
   /** A screen reader says what the focused one means, whether the bubble is seen or not. */
   function describe(node, key) {
-    if (!node || node === document.body || node.closest("dialog")) return;
     const id = `explained-${key}`;
     if (!document.getElementById(id)) {
       const words = document.createElement("span");

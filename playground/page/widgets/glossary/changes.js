@@ -77,7 +77,7 @@ export function makeChanges(line, titles, wanted) {
     const before = rested;
     rested = new Map(facts);
     if (!change || readable(change.before, titles) === readable(change.after, titles)) return;
-    const { tab } = settings.state;
+    const tab = settings.state.tab || settings.get("tab");
     const what = described(change);
     const { effect } = glossary.terms[glossary.settings[change.name]];
     last = { what, tab, before, when: Date.now() };

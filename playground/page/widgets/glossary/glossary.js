@@ -30,7 +30,6 @@ export function mount(ui) {
   $(".again").textContent = text("Show the first minute again");
   const list = $("dl");
   list.tabIndex = 0; // it scrolls, by keys too
-  list.setAttribute("aria-label", text("Glossary"));
 
   function build() {
     const wishes = $(".search").value.trim();

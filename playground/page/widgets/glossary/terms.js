@@ -26,10 +26,20 @@ export function pieces(source) {
 export function math(host, source) {
   for (const { kind, words } of pieces(source)) {
     if (kind === "plain") host.append(words);
-    else if (kind === "letter") host.append(make("i", "", words));
+    else if (kind === "letter") host.append(letter(words));
     else math(host.appendChild(make(kind, "")), words);
   }
   return host;
+}
+
+const OVER = { "\u0304": "¯", "\u0302": "ˆ", "\u0303": "˜" };
+/** A letter, and what stands over it. */
+function letter(words) {
+  const [base, mark] = words.normalize("NFD");
+  if (!OVER[mark]) return make("i", "", words);
+  const made = make("i", "over", base);
+  made.dataset.over = OVER[mark];
+  return made;
 }
 
 function make(tag, className, words = "") {

@@ -1,7 +1,7 @@
 """The first minute: a small film of noise and pictures, one sentence, and one thing to do after the other.
 
-The film is made by ``python -m playground.page.widgets.welcome.making`` and lies in film.js: the starting noises and what
-the net believed at each step. The page itself goes through the sampler's steps with them.
+``python -m playground.page.widgets.welcome.making`` makes the film, film.js: the starting noises, and what the
+net believed at each step. The page itself goes through the sampler's steps with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the film of the first minute, film.js: three runs of DDIM, by their starting noise and the guess at each step."""
+"""Makes the film of the first minute, film.js: three runs of DDIM, by starting noise and the guess at each step."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def write(path: Path = FILE) -> None:
     levels, starts, guesses = film()
     file = io.BytesIO()
     sheet(guesses).save(file, "WEBP", quality=92)
-    noises = [(start * SPREAD).round().clamp(-127, 127).to(torch.int8).permute(1, 2, 0).contiguous() for start in starts]
+    whole = [(start * SPREAD).round().clamp(-127, 127).to(torch.int8) for start in starts]
+    noises = [start.permute(1, 2, 0).contiguous() for start in whole]  # r, g, b of each pixel
     parts = {
         "SIDE": starts[0].shape[-1],
         "SPREAD": SPREAD,

@@ -51,19 +51,20 @@ export function mount(ui) {
   const steps = [
     {
       words: text("Drag the slider below to the right, until the picture is gone."),
-      help: () => clock.tell(settings.get("T"), "welcome"), tab: "noise", done: ["lab:t", ({ t }) => t >= 0.85 * settings.get("T")],
+      help: () => clock.tell(settings.get("T"), "welcome"), tab: "noise", event: "lab:t",
+      done: ({ t }) => t >= 0.85 * settings.get("T"),
     },
     {
       words: text("That is all that noising does. Now the other way: press Denoise."),
-      help: () => press("denoise-go"), tab: "denoise", done: ["lab:fact", ({ name }) => name === "denoise.runs"],
+      help: () => press("denoise-go"), tab: "denoise", event: "lab:fact", done: ({ name }) => name === "denoise.runs",
     },
     {
       words: text("A picture out of noise. Now say what it should show: change a word, and press Generate."),
-      help: () => press("generate-go"), tab: "generate", done: ["lab:fact", ({ name }) => name === "generate.runs"],
+      help: () => press("generate-go"), tab: "generate", event: "lab:fact", done: ({ name }) => name === "generate.runs",
     },
     {
       words: text("You have seen both ways. The lessons say why it works, a few minutes each."),
-      help: () => (close(), /** @type {HTMLElement} */ (document.querySelector("#lessons .open"))?.click()), tab: null, done: null,
+      help: () => (close(), /** @type {HTMLElement} */ (document.querySelector("#lessons .open"))?.click()), tab: "", event: "", done: () => false,
     },
   ];
 
@@ -74,7 +75,7 @@ export function mount(ui) {
   $("canvas").setAttribute("aria-label", text("A picture dissolves into noise, and a net makes another one out of it."));
   card.setAttribute("aria-label", text("What is diffusion?"));
 
-  const here = () => !steps[place].tab || (settings.state.tab || "noise") === steps[place].tab;
+  const here = () => !steps[place].tab || (settings.state.tab || settings.get("tab")) === steps[place].tab;
   function write() {
     card.dataset.step = place;
     $(".do").textContent = steps[place].words;
@@ -91,8 +92,8 @@ export function mount(ui) {
 
   for (const kind of ["lab:t", "lab:fact"]) {
     window.addEventListener(kind, (/** @type {any} */ event) => {
-      const { done } = steps[place];
-      if (card.hidden || !done || done[0] !== kind || !done[1](event.detail)) return;
+      const step = steps[place];
+      if (card.hidden || step.event !== kind || !step.done(event.detail)) return;
       place += 1;
       keep(String(place));
       write();
