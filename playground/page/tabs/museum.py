@@ -18,6 +18,7 @@ from playground.runs.experiments import answer
 from playground.runs.settings import MAX_SEED, SYMPTOMS, check, from_query
 
 TITLE = _("Museum")
+LEAD = _("What goes wrong in practice, beside the same seed done right. Choose a fault: would you have seen it?")
 TAB = "museum"
 ID = "museum-player"
 SEEN = {
