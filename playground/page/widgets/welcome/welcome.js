@@ -30,7 +30,7 @@ const keep = (value) => {
 /** Whether it appears: to who comes without a link and has not closed it; begun, it goes on after a reload. */
 export function wantedAt(search, place) {
   const names = [...new URLSearchParams(search).keys()];
-  if (place === "closed" || ["lesson", "hide", "lock"].some((name) => names.includes(name))) return false;
+  if (place === "closed" || ["lesson", "hide", "lock", "ask", "worksheet", "projector"].some((name) => names.includes(name))) return false;
   return place !== null || (!names.includes("tab") && names.every((name) => LINKED.test(name)));
 }
 
