@@ -5,7 +5,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from playground.page.language import MIDDLEWARE, SCRIPT
+from playground.page.widgets.language.early import MIDDLEWARE, SCRIPT
 
 PAGE = "<!doctype html><html><head><meta charset='utf-8'><script src='x.js'></script></head><body>é</body></html>"
 
