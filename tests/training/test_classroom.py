@@ -154,12 +154,12 @@ def test_a_loss_that_is_no_number_ends_it_with_a_sentence(room):
 
 
 def test_digits_become_recognisable(room, monkeypatch):
-    """By the page's recipe, most after 7,040 pictures, where the page gives 20,000; by chance it is one in ten."""
+    """By the page's recipe: after a quarter of its 20,000 pictures far more are read right than the tenth by chance."""
     monkeypatch.undo()
     monkeypatch.setattr(watched, "MARKS", 2)
     monkeypatch.setattr(plans, "DRAWN", 2000)
     plans.drawn.cache_clear()
-    training, _ = finished(room, digits_plan(digits_recipe("v", "mse", "cosine", 1000, False, 0.1, 0), 7040))
+    training, _ = finished(room, digits_plan(digits_recipe("v", "mse", "cosine", 1000, False, 0.1, 0), 5120))
     plans.drawn.cache_clear()
     net = load(training.folder)
     conditions = [net.parse(str(k % 10))[0] for k in range(60)]
@@ -167,4 +167,4 @@ def test_digits_become_recognisable(room, monkeypatch):
     denoise = clipped(guided(UNetDenoiser(net), 2.0))
     drawn = run(ddim(x, spaced(net.schedule, 10), torch.randn), lambda x, level: denoise(x, level, conditions))
     right = sum(digit == str(k % 10) for k, digit in enumerate(read(drawn)))
-    assert right >= 0.5 * 60
+    assert right >= 0.3 * 60
