@@ -160,7 +160,7 @@ def test_the_answer_is_checked_and_saved_with_the_settings(learner, desk):
         for name, each in (("Ada.json", content), ("Bob.json", forged), ("other.json", {"seed": 1}))
     ]
     panel.locator("input[type=file]").set_input_files(files)
-    expect(panel.locator(".answers")).to_contain_text("1 files have no answers")
+    expect(panel.locator(".answers")).to_contain_text("Files without answers: 1")
     panel.get_by_role("button", name="Show the table").click()
     ada, bob = (desk.locator("dialog.sheet tbody tr", has_text=f"{name}.json") for name in ("Ada", "Bob"))
     expect(ada).to_contain_text("2 of 2 right")

@@ -48,7 +48,7 @@ export async function desk(host, ui, given = []) {
     const asked = { files, language: document.documentElement.lang, query: location.search };
     const found = files.length ? (await ui.server._looked(asked)).files : [];
     place.replaceChildren();
-    if (strange) make("p", text("{count} files have no answers in them.", { count: strange }), place);
+    if (strange) make("p", text("Files without answers: {count}.", { count: strange }), place);
     for (const { error } of found) if (error) make("p", error, place);
     const rows = found.flatMap(({ name, rows: told = [] }) => told.map((row) => ({ ...row, file: name })));
     if (!rows.length) return;

@@ -14,6 +14,7 @@ const SIDE = 480; // pixels of a picture at least, in a PNG and on paper
 /** @typedef {{name: string, svg?: any, canvases?: any[], labels?: string[], pick?: any}} Figure */
 
 const STEPS = 8; // of a run's strip
+const MARGIN = 14; // around a chart
 
 const seen = (node) => node.getClientRects().length > 0;
 
@@ -46,7 +47,7 @@ export function figures() {
       const canvases = node.matches("canvas") ? [node] : [...node.querySelectorAll("canvas")];
       if (!canvases.length || canvases.some((one) => !one.width)) continue;
       const label = (one) => one.parentElement?.innerText?.trim().split("\n").pop() || "";
-      const name = node.getAttribute("aria-label") || text("Strip");
+      const name = (node.getAttribute("aria-label") || text("Strip")).replace(node.matches("canvas") ? "" : /[:：].*/, "");
       found.push({ name, canvases, labels: canvases.length > 1 ? canvases.map(label) : [] });
     }
     taken.add(node);
@@ -63,11 +64,12 @@ export function svgText(chart) {
     to[k].setAttribute("style", STYLES.map((name) => `${name}:${looks.getPropertyValue(name)}`).join(";"));
     to[k].removeAttribute("class");
   });
-  const { width, height } = chart.viewBox.baseVal;
-  for (const [name, value] of Object.entries({ xmlns: "http://www.w3.org/2000/svg", width, height, style: "overflow:visible" })) copy.setAttribute(name, value);
+  // Letters at the edges may stand out over the chart's own box.
+  const [width, height] = ["width", "height"].map((name) => chart.viewBox.baseVal[name] + 2 * MARGIN);
+  const set = (node, attributes) => Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
+  set(copy, { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `${-MARGIN} ${-MARGIN} ${width} ${height}`, style: "" });
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  const fill = getComputedStyle(document.body).backgroundColor;
-  for (const [name, value] of Object.entries({ width: "100%", height: "100%", fill })) ground.setAttribute(name, value);
+  set(ground, { x: -MARGIN, y: -MARGIN, width, height, fill: getComputedStyle(document.body).backgroundColor });
   copy.prepend(ground);
   const told = document.createElementNS("http://www.w3.org/2000/svg", "desc");
   told.textContent = location.href;

@@ -258,7 +258,7 @@ export function mount(ui) {
     announce(text("The lesson is finished."));
     if (path) return back(path.place + 1);
     if (lesson.name) return contents();
-    view(lesson.title, (body) => (make("p", text("These were all questions."), body), kept.offer(body)));
+    view(lesson.title, (body) => (make("p", text("That was the last question."), body), kept.offer(body)));
   }
 
   /** “Show me”: does a step's work as a person would, one thing after the other. */
