@@ -55,7 +55,7 @@ export function figures() {
   return [...found, ...strips(stage)];
 }
 
-/** A chart as a file of its own: its looks written into it, dark letters on white. @param {any} chart */
+/** A chart as a file of its own: its looks written into it, on the page's ground. @param {any} chart */
 export function svgText(chart) {
   const copy = chart.cloneNode(true);
   const [from, to] = [chart, copy].map((root) => [root, ...root.querySelectorAll("*")]);
