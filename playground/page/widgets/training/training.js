@@ -30,6 +30,7 @@ const split = (packed, size) => {
   return Array.from({ length: all.length / one }, (_, k) => all.subarray(k * one, (k + 1) * one));
 };
 
+const FRAME = 36; // px of a picture in the film
 const COPIED = 1 / 3; // of the distance between two of the pictures that it learns from: nearer is a copy
 
 /** The lines of Algorithm 1 (Ho et al. 2020), and what each of them makes. */
@@ -112,6 +113,7 @@ export function mount({ element, props, trigger, server, watch, early }) {
       $("[data-row=x]").setAttribute("aria-label", noised());
       for (const row of ["hats", "pictures"]) mosaic($(`[data-row=${row}]`), [pictures(look)[row]], size);
       mosaic($("[data-row=film]"), log.start.labels.map((_, j) => log.looks.map((each) => pictures(each)[view()][j])), size);
+      $("[data-row=film]").style.maxWidth = `${FRAME * log.looks.length}px`; // a few looks are no taller than many
       const said = text("after {seen} pictures", { seen: thousands(look.images) });
       put($(".scrub output"), said);
       $(".scrub input").setAttribute("aria-valuetext", said);
