@@ -53,7 +53,7 @@ def link(desk):
     for name, use in (("Level t", "lock"), ("Seed", "hide"), ("Picture", "lock")):
         panel.locator(".uses label", has_text=name).first.locator("select").select_option(use)
     panel.locator("summary", has_text="Tabs").click()
-    panel.locator(".tabs label", has_text="Duel").locator("input").uncheck()
+    panel.locator(".tabs label", has_text="Compare samplers").locator("input").uncheck()
     panel.get_by_label("What you ask").fill("At which t is half of the power gone?")
     panel.get_by_label("The answer; leave").fill("497")
     panel.get_by_label("For a number").fill("10")
@@ -121,7 +121,7 @@ def test_locked_is_locked_for_every_hand(learner):
     learner.evaluate("new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
     assert now() == before
     expect(learner.locator("#link .reveal")).to_be_hidden()
-    expect(learner.get_by_role("tab", name="Duel")).to_be_hidden()
+    expect(learner.get_by_role("tab", name="Compare samplers")).to_be_hidden()
     learner.evaluate("window.dispatchEvent(new CustomEvent('lab:tab', {detail: 'duel'}))")  # as a lesson would
     learner.locator("#link .reset").click()
     assert now() == before

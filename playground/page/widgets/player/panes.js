@@ -224,7 +224,7 @@ export function makePanes(player, state, { id, over }) {
     const count = film.lanes.length;
     const small = minors().length;
     const zoom = Number(getComputedStyle(document.body).getPropertyValue("--lab-zoom")); // for a projector, else 0
-    const tall = zoom ? Math.max(160, (window.innerHeight - 70) / zoom - 176) : clamp(window.innerHeight - 376, 160, 512);
+    const tall = zoom ? Math.max(160, (window.innerHeight - 130) / zoom - 176) : clamp(window.innerHeight - 376, 160, 512);
     const side = (space) => sharp(space, n, ratio);
     const [name, row] = [18, 8]; // what a small picture needs besides itself: its name, and the gap to the next
     const gap = width < 500 ? 12 : 24;
