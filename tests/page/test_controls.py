@@ -188,7 +188,11 @@ def test_a_distilled_model_gets_its_steps_unless_somebody_has_chosen_others():
     usual = DEFAULTS["sampler"].default, DEFAULTS["steps"].default
     assert method_of(DISTILLED, ORDINARY, *usual) == ("ddim", 4)
     assert method_of(ORDINARY, DISTILLED, "ddim", 4) == usual
-    assert method_of(DISTILLED, ORDINARY, "lcm", 8) == ("lcm", 8)
+    assert method_of(DISTILLED, ORDINARY, "lcm", 8) == ("lcm", 8) == method_of(ORDINARY, DISTILLED, "lcm", 8)
+    # One of the two may have come from another tab already.
+    assert method_of(ORDINARY, DISTILLED, "ddim", usual[1]) == method_of(ORDINARY, DISTILLED, usual[0], 4) == usual
+    assert method_of(DISTILLED, ORDINARY, usual[0], 4) == ("ddim", 4)
+    assert method_of(DISTILLED, ORDINARY, "ddim", usual[1]) == ("ddim", 4)
     assert method_of(ORDINARY, ORDINARY, "ddim", 4) == ("ddim", 4)
 
 

@@ -144,12 +144,15 @@ def schedule_state(model: checkpoints.Outline) -> dict:
 
 def method_of(model: checkpoints.Outline, before: checkpoints.Outline, sampler: str, steps: float) -> tuple[str, float]:
     """(sampler, steps) for a model that is chosen after another. A distilled model gets DDIM and the steps that it was
-    made for where the settings are at their defaults or another distilled model's; and an ordinary one the defaults
-    where they are a distilled model's. What somebody has chosen stays."""
-    usual = (DEFAULTS["sampler"].default, DEFAULTS["steps"].default)
-    wanted = ("ddim", model.steps) if model.steps else usual
-    untouched = {usual, ("ddim", before.steps)} if before.steps else {usual}
-    return wanted if (sampler, steps) in untouched else (sampler, steps)
+    made for, an ordinary one the defaults, each where it is at its default or as the distilled model before had it.
+    What somebody has chosen stays. (Each by itself: the tabs follow a model one after the other, and hear of sampler
+    and steps from each other one after the other.)"""
+
+    def method(model: checkpoints.Outline) -> tuple[str, float]:
+        return ("ddim", model.steps) if model.steps else (DEFAULTS["sampler"].default, DEFAULTS["steps"].default)
+
+    rows = zip(method(model), method(checkpoints.Outline()), method(before), (sampler, steps), strict=True)
+    return tuple(wanted if now in (usual, left) else now for wanted, usual, left, now in rows)
 
 
 def follow_model(
