@@ -7,7 +7,7 @@ from playground.page.translations import _, say
 SLIPS = {  # what each is called, what one sees, and what mends it
     "clean_input": (
         _("The net is fed x₀ in place of x_t"),
-        _("The loss stays where it was, at 1 for ε: no noise is to be seen in its input, so none can be told."),
+        _("The loss stops at a half, for ε at 1: no noise is to be seen in its input, so none can be told. It draws noise."),
         _("Feed it x_t, the picture and its noise mixed as t says."),
     ),
     "noisy_target": (
@@ -17,7 +17,7 @@ SLIPS = {  # what each is called, what one sees, and what mends it
     ),
     "attention": (
         _("Attention scaled by head_dim * −0.5"),
-        _("Nearly nothing: the loss ends one part in a hundred higher. In so small a net convolutions do the work."),
+        _("Nearly nothing: the loss ends a little higher, if at all. In so small a net convolutions do the work."),
         _("Write head_dim ** −0.5: one over the root, where a star makes it 90 times too large and turns its sign."),
     ),
     "t": (
