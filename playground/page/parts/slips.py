@@ -7,7 +7,7 @@ from playground.page.translations import _, say
 SLIPS = {  # what each is called, what one sees, and what mends it
     "clean_input": (
         _("The net is fed x₀ in place of x_t"),
-        _("The loss stops at a half, for ε at 1: no noise is to be seen in its input, so none can be told. It draws noise."),
+        _("The loss stops at a half, for ε at 1: its input shows no noise, so none can be told. It draws noise."),
         _("Feed it x_t, the picture and its noise mixed as t says."),
     ),
     "noisy_target": (
