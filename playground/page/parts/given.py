@@ -5,13 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from playground import checkpoints
-from playground.errors import UserError
 from playground.page.controls import QUIET, building
-from playground.page.translations import _, say
 from playground.page.widgets.given import given
 from playground.runs.settings import check
 
-SUBJECTS = (_("faces"), _("emoji"))  # of the cards that come along; `say` finds their translations
 SHARED = "await lab('lib/shared.js')"
 
 
@@ -29,15 +26,9 @@ def tell_knowledge(view: gr.HTML, checkpoint: gr.components.Component) -> None:
     checkpoint.change(lambda name: knows(check("checkpoint", name)), checkpoint, view, queue=False, **QUIET)
 
 
-def knows(checkpoint: str) -> str:
-    """What becomes of a picture with this model, in a sentence; empty where its files do not say."""
-    side, subject = checkpoints.outline(checkpoint).side, checkpoints.subject(checkpoint)
-    if not side:
-        return ""
-    if not subject:
-        return say(UserError("This model knows pictures of {n} × {n} pixels: yours is made that small.", n=side))
-    sentence = "This model draws {subject} at {n} × {n} pixels: your picture will become one."
-    return say(UserError(sentence, subject=subject, n=side))
+def knows(checkpoint: str) -> dict:
+    """What pictures a model knows: their side in pixels, 0 where its files do not say, and what they show, or ""."""
+    return {"side": checkpoints.outline(checkpoint).side, "subject": checkpoints.subject(checkpoint)}
 
 
 def share_pictures() -> None:

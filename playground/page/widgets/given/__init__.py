@@ -7,6 +7,6 @@ import gradio as gr
 from playground.page.widgets import widget
 
 
-def given(elem_id: str, knows: str = "") -> gr.HTML:
-    """The component. Its value is the sentence on the model; it is empty where there is no model."""
-    return widget("given", knows, elem_id=elem_id, events=("spread",))
+def given(elem_id: str) -> gr.HTML:
+    """The component. Its value is None, or {side, subject} of the pictures that the tab's model knows."""
+    return widget("given", elem_id=elem_id, events=("spread",))
