@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
-import { readable, sentence } from "../../playground/page/widgets/glossary/changes.js";
-import { fits, pieces } from "../../playground/page/widgets/glossary/terms.js";
+import * as facts from "../../playground/page/widgets/lib/facts.js";
+import * as settings from "../../playground/page/widgets/lib/settings.js";
+import { makeChanges, readable, sentence } from "../../playground/page/widgets/glossary/changes.js";
+import { fits, glossary, pieces } from "../../playground/page/widgets/glossary/terms.js";
 import { makeReel } from "../../playground/page/widgets/welcome/reel.js";
 import { wantedAt } from "../../playground/page/widgets/welcome/welcome.js";
 
@@ -55,4 +57,31 @@ test("the first minute is for who comes without a link, and goes on after a relo
   assert.ok(wantedAt("", null) && wantedAt("?lang=zh-TW", null));
   assert.ok(!wantedAt("?tab=generate&seed=7", null) && !wantedAt("?lesson=forward", null) && !wantedAt("?seed=3", null));
   assert.ok(wantedAt("?tab=noise&t=900", "1") && !wantedAt("", "closed") && !wantedAt("?lock=seed", "1"));
+});
+
+test("the line speaks once a control rests, of what it was before, and not of a link's own values", () => {
+  const air = new EventTarget();
+  const listen = (kind, heard) => air.addEventListener(kind, heard);
+  Object.assign(globalThis, { window: air, addEventListener: listen, dispatchEvent: (event) => air.dispatchEvent(event) });
+  mock.timers.enable({ apis: ["setTimeout"] });
+  glossary.terms.t = { name: "Level t", plain: "How noisy.", effect: "another mixture" };
+  glossary.settings.t = "t";
+  Object.assign(settings.state, { table: ["t"], defaults: { t: 400, tab: "noise" } });
+  const line = { isConnected: true, textContent: "" };
+  makeChanges(/** @type {any} */ (line), {}, () => true);
+  facts.tell("noise.alpha_bar", 0.65);
+  mock.timers.tick(1000);
+  facts.tell("noise.alpha_bar", 0.3);
+  settings.put("t", 500, "scrubber");
+  facts.tell("noise.alpha_bar", 0.1);
+  settings.put("t", 800, "scrubber");
+  assert.equal(line.textContent, "");
+  mock.timers.tick(1000);
+  assert.equal(line.textContent, "t 400 → 800: of the picture 65 % → 10 % is left.");
+  mock.timers.tick(9000);
+  assert.equal(line.textContent, "");
+  settings.put("t", 200, "settings");
+  mock.timers.tick(1000);
+  assert.equal(line.textContent, "");
+  mock.timers.reset();
 });

@@ -17,7 +17,9 @@ const LEFT = 220; // and that the pointer may take from the term to the bubble
  */
 export function makeBubble(bubble, wanted) {
   let anchor = null; // what it explains now
-  let timer = 0;
+  let byFocus = false; // because the keyboard's focus is there: no pointer that passes by closes it
+  let pointing = 0; // the timers of pointer and focus: neither stops the other
+  let focusing = 0;
   let controls = null; // id of a control → name of its setting
 
   function setting(node) {
@@ -59,9 +61,11 @@ export function makeBubble(bubble, wanted) {
     bubble.style.transform = `translate(${Math.round(x)}px, ${Math.round(Math.max(8, y))}px)`;
   }
   function hide() {
-    clearTimeout(timer);
+    clearTimeout(pointing);
+    clearTimeout(focusing);
     bubble.hidden = true;
     anchor = null;
+    byFocus = false;
   }
 
   /** A screen reader says what the focused one means, whether the bubble is seen or not. */
@@ -79,18 +83,18 @@ export function makeBubble(bubble, wanted) {
   }
 
   function soon(what, ms) {
-    clearTimeout(timer);
-    timer = setTimeout(what, ms);
+    clearTimeout(pointing);
+    pointing = setTimeout(what, ms);
   }
 
   document.addEventListener("pointerover", (event) => {
     if (event.pointerType !== "mouse") return;
-    if (bubble.contains(/** @type {Node} */ (event.target))) return clearTimeout(timer);
+    if (bubble.contains(/** @type {Node} */ (event.target))) return clearTimeout(pointing);
     const term = found(event.target);
-    if (term && term.at === anchor) return clearTimeout(timer);
+    if (term && term.at === anchor) return clearTimeout(pointing);
     if (term) soon(() => show(term), POINTED);
-    else if (anchor && !anchor.matches(":focus-visible")) soon(hide, LEFT);
-    else clearTimeout(timer);
+    else if (anchor && !byFocus) soon(hide, LEFT);
+    else clearTimeout(pointing);
   });
   document.addEventListener("click", (event) => {
     const touched = /** @type {PointerEvent} */ (event).pointerType === "touch";
@@ -104,9 +108,11 @@ export function makeBubble(bubble, wanted) {
     const term = found(event.target, true);
     if (!term) return anchor && hide();
     describe(event.target, term.key);
-    if (/** @type {Element} */ (event.target).matches(":focus-visible")) soon(() => show(term), FOCUSED);
+    if (!(/** @type {Element} */ (event.target).matches(":focus-visible"))) return;
+    clearTimeout(focusing);
+    focusing = setTimeout(() => (show(term), (byFocus = true)), FOCUSED);
   });
-  document.addEventListener("focusout", () => anchor && soon(hide, LEFT));
+  document.addEventListener("focusout", () => (clearTimeout(focusing), anchor && soon(hide, LEFT)));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && anchor) event.stopPropagation(); // a lesson beside it stays open
     if (!["Tab", "Shift"].includes(event.key)) hide();

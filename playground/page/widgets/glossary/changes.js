@@ -51,7 +51,7 @@ export function sentence(what, tab, before, after) {
  * @param {() => boolean} wanted whether it is to speak
  */
 export function makeChanges(line, titles, wanted) {
-  const known = new Map(); // name → value that was set last
+  const known = new Map(Object.entries(settings.state.values)); // name → value that was set last
   const runs = new Map(); // tab → {values, facts} of its last run
   let rested = new Map(); // the facts while nothing moved
   let moved = null; // {name, before, after}
@@ -59,7 +59,8 @@ export function makeChanges(line, titles, wanted) {
   let timer = 0;
   let fading = 0;
 
-  const value = (name) => (known.has(name) ? known.get(name) : (settings.state.values[name] ?? settings.state.defaults[name]));
+  const start = (name) => settings.state.controls.find((control) => control.name === name)?.value ?? settings.state.defaults[name];
+  const value = (name) => (known.has(name) ? known.get(name) : start(name)); // not the store's: that has the new one already
   const label = (name) => (name.length === 1 ? name : text(glossary.terms[glossary.settings[name]].name));
   const described = ({ name, before, after }) =>
     text("{name} {before} → {after}", { name: label(name), before: readable(before, titles), after: readable(after, titles) });
