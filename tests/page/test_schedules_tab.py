@@ -54,6 +54,12 @@ def test_the_page_gets_each_schedule_to_the_last_bit():
     assert np.array_equal(sent, SCHEDULES["cosine"].make(200, offset=0.05).alpha_bar.numpy())
 
 
+def test_strips_are_asked_for_fresh_noise_by_its_seed():
+    made = schedules.chosen(["linear"], 300, False, drawn.POINTS)
+    assert schedules.shown(made, drawn.POINTS)["fresh"] is None
+    assert schedules.shown(made, drawn.POINTS, 7)["fresh"] == 7
+
+
 def test_a_drawn_curve_can_be_bent_while_it_is_as_drawn():
     own = schedules.chosen(["custom"], 100, False, "1, 0.9 0.95 0.2")
     assert torch.equal(own["custom"].alpha_bar, custom([1, 0.9, 0.95, 0.2], 100).alpha_bar)
@@ -194,6 +200,8 @@ def test_the_page_is_told_as_it_goes(engine):
     assert [view["key"] for view in value["views"]][:3] == ["error", "terms", "share"] and value["open"] == "terms"
     terms = [term["value"] for term in value["sum"]]
     assert sum(terms[:3]) == pytest.approx(terms[3])
+    said = objective.measured(last)
+    assert all(f"{term:.3f}" in said for term in terms[1:]) and r"\sigma_t^2 = \beta_t" in said
     assert len(value["table"]["rows"]) == 7 and value["progress"]["done"] == value["progress"]["of"]
     share = {line["meta"]["name"]: line["y"] for line in value["views"][2]["lines"]}
     assert share["bound"][-1] == pytest.approx(1) and share["simple"][-1] == pytest.approx(1)

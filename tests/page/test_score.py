@@ -15,7 +15,9 @@ from PIL import Image
 from playground.errors import UserError
 from playground.page.parts.clouds import CLOUDS
 from playground.page.tabs.score import (
+    FACTORS,
     NO_DRAWING,
+    losses_told,
     picture_of,
     view_of,
 )
@@ -85,6 +87,20 @@ def test_a_short_schedule_is_walked_in_as_many_steps_as_it_has():
 
 def test_every_cloud_has_a_name_on_the_page():
     assert {name for _title, name in CLOUDS} == {*SHAPES, DRAWN}
+
+
+def test_the_losses_are_told_with_gaps_that_are_the_same_in_every_row():
+    rows = losses_told("moons", NO_DRAWING, "cosine", 1000, 300).splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    told, theorem = cells[:-1], cells[-1]
+    assert [float(row[0]) for row in told] == list(FACTORS)
+    for column in (4, 5):
+        for row in told:
+            gap, error = map(float, row[column].split(" ± "))
+            assert abs(gap - float(theorem[column])) <= 4 * error + 0.001
+    assert float(told[FACTORS.index(1.0)][1]) == 0  # the true score
+    with pytest.raises(UserError, match="points to draw"):
+        losses_told(DRAWN, NO_DRAWING, "cosine", 1000, 300)
 
 
 def test_the_shade_is_the_root_of_the_density():

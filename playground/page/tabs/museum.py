@@ -12,6 +12,7 @@ from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
 from playground.page.parts.run import RUNS
 from playground.page.translations import _, say
+from playground.page.undocumented import Radio
 from playground.page.widgets.player import player
 from playground.runs import museum as pieces
 from playground.runs.experiments import answer
@@ -173,7 +174,7 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-controls"):
             seen = [(_("Anything"), "any"), *((SEEN[name], name) for name in SYMPTOMS)]
             symptom = control("symptom", TAB, choices=seen)
-            piece = control("museum", TAB, as_=gr.Radio, choices=choices("any"), elem_classes="lab-column")
+            piece = control("museum", TAB, as_=Radio, choices=choices("any"), elem_classes="lab-column")
             other = gr.Button(_("Another seed"), size="sm", elem_id="museum-other")
             gr.Markdown(_(ABOUT))
     device, further = page.start("device"), gr.State(0)
