@@ -138,7 +138,7 @@ def measured(assay: Assay) -> str:
     numbers = "$$L = {:.5f} + {:.3f} + {:.3f} = {:.3f}$$".format(*parts)
     last = say("bits per dimension, in the order of the sum in step 5; the variance of the model's step is")
     bound = UserError(
-        "So this model needs at most {bits} bits for each number that it paints, of pixels or latents; a plain byte has 8.",
+        "So this model needs at most {bits} bits for each number it paints, of pixels or latents; a plain byte has 8.",
         bits=f"{terms.total:.2f}",
     )
     return f"{numbers}\n\n{last} $\\sigma_t^2 = {sigma}$.\n\n{say(bound)}"
