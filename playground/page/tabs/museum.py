@@ -142,8 +142,8 @@ TEXTS = {
     ),
 }  # fmt: skip
 ABOUT = (
-    "The left picture is right; the right one differs in this one fault, from the same seed. Both are made while you "
-    "watch. Some faults are made in training, such as weights without their running mean: "
+    "Of each pair one picture is as it should be, and the other differs in this one fault, from the same seed. Both "
+    "are made while you watch. Some faults are made in training, such as weights without their running mean: "
     "[train a net with slips on purpose](?tab=train&subject=digits&slips=ema)."
 )
 MEASURED = {  # what each measure is called, and how a value is written
@@ -169,11 +169,12 @@ def build(page) -> None:
     """The tab, inside `gr.Tab`."""
     with gr.Row(elem_classes="lab-split"):
         with gr.Column(elem_classes="lab-stage"):
+            seen = gr.Markdown(elem_id="museum-seen")
             view = player(ID)
-            about = gr.Markdown(elem_id="museum-about", elem_classes="lab-told")
+            about = gr.Markdown(elem_id="museum-about")
         with gr.Column(elem_classes="lab-controls"):
-            seen = [(_("Anything"), "any"), *((SEEN[name], name) for name in SYMPTOMS)]
-            symptom = control("symptom", TAB, choices=seen)
+            symptoms = [(_("Anything"), "any"), *((SEEN[name], name) for name in SYMPTOMS)]
+            symptom = control("symptom", TAB, choices=symptoms)
             piece = control("museum", TAB, as_=Radio, choices=choices("any"), elem_classes="lab-column")
             other = gr.Button(_("Another seed"), size="sm", elem_id="museum-other")
             gr.Markdown(_(ABOUT))
@@ -185,14 +186,15 @@ def build(page) -> None:
         return gr.update(choices=there, value=chosen if known else there[0][1])
 
     def watched(who: str, name: str, further: int) -> Iterator[tuple]:
-        """Messages for the player, what stands below it, and how many seeds after the piece's own this is."""
+        """What stands above the player, its messages, what stands below it, and how many seeds after the piece's own
+        this is."""
         name = check("museum", name)
         seed = (pieces.PIECES[name].common["seed"] + further) % (MAX_SEED + 1)
         live = pieces.museum({"museum": name, "seed": seed, "device": device}, who)
-        yield gr.skip(), told(name), further
+        yield heading(name), gr.skip(), told(name), further
         for message in live.messages(channel=Channel()):
-            yield message, gr.skip(), gr.skip()
-        yield gr.skip(), told(name, pieces.measured(pieces.PIECES[name], live.lanes)), gr.skip()
+            yield gr.skip(), message, gr.skip(), gr.skip()
+        yield gr.skip(), gr.skip(), told(name, pieces.measured(pieces.PIECES[name], live.lanes)), gr.skip()
 
     def first(request: gr.Request, name: str) -> Iterator[tuple]:
         linked, _errors = from_query(dict(request.query_params))
@@ -204,7 +206,7 @@ def build(page) -> None:
     def another(request: gr.Request, name: str, further: int) -> Iterator[tuple]:
         yield from watched(request.session_hash, name, further + 1)
 
-    outputs = [view, about, further]
+    outputs = [seen, view, about, further]
     limits = {"concurrency_limit": RUNS, "concurrency_id": "runs"} | QUIET
     symptom.change(filtered, [symptom, piece], piece, queue=False, **QUIET)
     view.ready(errors_shown(first), piece, outputs, **limits)
@@ -213,11 +215,17 @@ def build(page) -> None:
     endpoint(exhibit, "museum", settings=("museum",))
 
 
+def heading(name: str) -> str:
+    """What a piece is called and what one sees of it; Markdown."""
+    title, seen = (say(text.key) for text in TEXTS[name][:2])
+    return f"### {title}\n\n{seen}"
+
+
 def told(name: str, measured: Mapping[str, float] | None = None) -> str:
-    """A piece in words, with what was measured of its pictures once they are there; Markdown."""
-    title, seen, cause, mending = (say(text.key) for text in TEXTS[name])
+    """Cause and mending of a piece, with what was measured of its pictures once they are there; Markdown."""
+    cause, mending = (say(text.key) for text in TEXTS[name][2:])
     piece = pieces.PIECES[name]
-    parts = [f"### {title}", seen, f"**{say('Why')}** {cause}", f"**{say('What mends it')}** {mending}"]
+    parts = [f"**{say('Why')}** {cause}", f"**{say('What mends it')}** {mending}"]
     if measured:
         what, form = MEASURED[piece.measure]
         values = {side: form.format(value) for side, value in measured.items()}
