@@ -104,6 +104,7 @@ ROWS = (
             help="What moves the particles: the noise, a sampler, Langevin dynamics, or the score alone."),
     Setting("particles", "int", 300, 1, 2000, 1, tabs=("score",), label="Particles"),
     Setting("step_size", "float", 0.1, 0.0001, 2.0, 0.0001, tabs=("score",), label="Step size"),
+    Setting("matched_t", "int", 300, 1, MAX_T, 1, tabs=("score",), label="Level t of the losses"),
     Setting("subject", "choice", "points", choices=("points", "digits", "pictures", "history"), tabs=("train",),
             label="What learns"),
     Setting("prediction", "choice", "eps", choices=("eps", "x0", "v"), tabs=("train",), label="The net predicts"),

@@ -22,7 +22,7 @@ def test_pieces_are_found_by_what_one_sees():
 def test_what_was_measured_is_told(name):
     assert "0.25" not in told(name)
     said = told(name, {"right": 0.25, "faulty": 0.5})
-    assert heading(name).startswith("### ") and "25" in said and "5" in said.rpartition("with the fault")[0]
+    assert heading(name).startswith("## ") and "25" in said and "5" in said.rpartition("with the fault")[0]
 
 
 def test_the_endpoint_gives_the_pair_and_says_what_is_wrong():

@@ -218,7 +218,7 @@ def build(page) -> None:
 def heading(name: str) -> str:
     """What a piece is called and what one sees of it; Markdown."""
     title, seen = (say(text.key) for text in TEXTS[name][:2])
-    return f"### {title}\n\n{seen}"
+    return f"## {title}\n\n{seen}"
 
 
 def told(name: str, measured: Mapping[str, float] | None = None) -> str:

@@ -58,7 +58,7 @@ def build(page) -> None:
             view = field(view_of({"schedule": page.start("schedule")}, NO_DRAWING), elem_id="score-field")
             with gr.Accordion(_("Three losses, one best score"), open=False, elem_id="score-matching") as box:
                 gr.Markdown(_(MATCHING))
-                at = gr.Slider(1, page.start("T"), page.start("t"), step=1, label=_("Level t"), elem_id="score-at")
+                at = control("matched_t", TAB)
                 table = gr.Markdown(elem_id="score-losses")
         with gr.Column(elem_classes="lab-controls"):
             made = {"dataset": control("dataset", TAB, as_=gr.Radio, choices=CLOUDS)}
