@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import gradio as gr
 
 from playground.errors import UserError
-from playground.page.channels import Channel
 from playground.page.controls import QUIET, control, errors_shown
 from playground.page.endpoints import endpoint
 from playground.page.parts.run import RUNS
@@ -143,7 +142,7 @@ TEXTS = {
 }  # fmt: skip
 ABOUT = (
     "Of each pair one picture is as it should be, and the other differs in this one fault, from the same seed. Both "
-    "are made while you watch. Some faults are made in training, such as weights without their running mean: "
+    "are made anew for you. Some faults are made in training, such as weights without their running mean: "
     "[train a net with slips on purpose](?tab=train&subject=digits&slips=ema)."
 )
 MEASURED = {  # what each measure is called, and how a value is written
@@ -186,15 +185,14 @@ def build(page) -> None:
         return gr.update(choices=there, value=chosen if known else there[0][1])
 
     def watched(who: str, name: str, further: int) -> Iterator[tuple]:
-        """What stands above the player, its messages, what stands below it, and how many seeds after the piece's own
-        this is."""
+        """What stands above the player, its run, what stands below it, and how many seeds after the piece's own this
+        is. The run is one message: of several, a player that a link opens would get the last alone."""
         name = check("museum", name)
         seed = (pieces.PIECES[name].common["seed"] + further) % (MAX_SEED + 1)
         live = pieces.museum({"museum": name, "seed": seed, "device": device}, who)
         yield heading(name), gr.skip(), told(name), further
-        for message in live.messages(channel=Channel()):
-            yield gr.skip(), message, gr.skip(), gr.skip()
-        yield gr.skip(), gr.skip(), told(name, pieces.measured(pieces.PIECES[name], live.lanes)), gr.skip()
+        run = live.whole(example=True)
+        yield gr.skip(), run, told(name, pieces.measured(pieces.PIECES[name], live.lanes)), gr.skip()
 
     def first(request: gr.Request, name: str) -> Iterator[tuple]:
         linked, _errors = from_query(dict(request.query_params))
