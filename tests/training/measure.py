@@ -143,6 +143,7 @@ def beside(report: Report) -> None:
             made += len(jobs)
         return made / (time.monotonic() - began)
 
+    drawing()  # what is slower at first
     alone = drawing()
     with training() as (there, _room):
         before, began = there.images, time.monotonic()
