@@ -53,7 +53,7 @@ export function sentence(what, tab, before, after) {
 export function makeChanges(line, titles, wanted) {
   const known = new Map(Object.entries(settings.state.values)); // name → value that was set last
   const runs = new Map(); // tab → {values, facts} of its last run
-  let rested = new Map(); // the facts while nothing moved
+  let rested = new Map(facts); // the facts while nothing moved
   let moved = null; // {name, before, after}
   let last = null; // what was said: {what, tab, before, when}
   let timer = 0;
