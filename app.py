@@ -22,7 +22,19 @@ from playground.page import channels
 from playground.page.controls import Page
 from playground.page.parts.given import share_pictures
 from playground.page.parts.model import models_of_now
-from playground.page.tabs import denoise, duel, generate, museum, noise, objective, paint, schedules, score, train
+from playground.page.tabs import (
+    denoise,
+    duel,
+    generate,
+    latent,
+    museum,
+    noise,
+    objective,
+    paint,
+    schedules,
+    score,
+    train,
+)
 from playground.page.theme import CSS, THEME
 from playground.page.translations import i18n
 from playground.page.undocumented import light_sessions
@@ -36,7 +48,7 @@ from playground.page.widgets.welcome import welcome
 from playground.runs import engine_for
 from playground.runs.settings import DEFAULTS, Setting, with_defaults
 
-TABS = (noise, schedules, train, denoise, generate, paint, duel, score, objective, museum)
+TABS = (noise, schedules, train, denoise, generate, paint, duel, score, objective, latent, museum)
 # What every way of starting the page has in common; README says why.
 LAUNCH = dict(
     theme=THEME,

@@ -24,8 +24,8 @@ from playground.knobs import Knob
 from playground.samplers import SAMPLERS
 from playground.schedules import MAX_T, SCHEDULES, SPACINGS, drawn
 
-TABS = ("noise", "schedules", "train", "denoise", "generate", "paint", "duel", "score", "objective", "museum")
-PICTURE_TABS = ("noise", "denoise", "generate", "paint", "duel")
+TABS = ("noise", "schedules", "train", "denoise", "generate", "paint", "duel", "score", "objective", "latent", "museum")
+PICTURE_TABS = ("noise", "denoise", "generate", "paint", "duel", "latent")
 SAMPLING_TABS = ("denoise", "generate", "paint", "duel", "score")
 
 
@@ -96,7 +96,7 @@ ROWS = (
             help="How often each stretch of the run is gone through. 1 only replaces what is known, at every level."),
     Setting("jump", "int", 5, 1, 50, 1, tabs=("paint",), label="Steps of a stretch, j"),
     Setting("mix", "float", 0.5, 0.0, 1.0, 0.01, tabs=("paint",), label="Share of the other picture, λ"),
-    Setting("other_picture", "name", "", 0, 80, tabs=("paint",), label="The other picture"),
+    Setting("other_picture", "name", "", 0, 80, tabs=("paint", "latent"), label="The other picture"),
     Setting("other_seed", "int", 8, 0, MAX_SEED, 1, tabs=("generate",), label="Second seed"),
     Setting("dataset", "name", "moons", 0, 40, tabs=("train", "score"), label="Points"),
     Setting("motion", "choice", "reverse", choices=("forward", "reverse", "langevin", "ascent"), tabs=("score",),
@@ -128,7 +128,8 @@ ROWS = (
     Setting("slips", "names", (), 0, 7,
             choices=("clean_input", "noisy_target", "attention", "t", "range", "ema", "variance"), tabs=("train",),
             label="Slips on purpose"),
-    Setting("checkpoint", "name", "avatars-64", 1, 120, tabs=("noise", "train", *SPOKEN, "objective"), label="Model"),
+    Setting("checkpoint", "name", "avatars-64", 1, 120, tabs=("noise", "train", *SPOKEN, "objective", "latent"),
+            label="Model"),
     Setting("device", "choice", "auto", choices=("auto", "cpu", "cuda", "mps"), tabs=("denoise",), label="Device"),
     Setting("view", "name", "", 0, 20, tabs=TABS, label="View"),
     Setting("resolution", "choice", "256", choices=("64", "128", "256", "512"), tabs=("noise",), label="Resolution"),

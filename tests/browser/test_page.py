@@ -27,6 +27,7 @@ DRAWN = {
     "duel": "#duel-player .player[data-state=done]",
     "score": "#score-field [data-mode]",
     "objective": "#objective-curves [data-drawn]",
+    "latent": "#latent-stage .drawn[data-shown]",
     "museum": "#museum-player .player[data-state=done]",
 }
 
