@@ -14,6 +14,11 @@ from playground.runs import latent
 from playground.samplers.noise import noise_of
 
 
+def near(found, truth):
+    """Equal but for how float32 sums are grouped, which another thread may change."""
+    torch.testing.assert_close(found, truth, atol=1e-5, rtol=0)
+
+
 @pytest.fixture(scope="module")
 def model():
     engine = Engine(load("emoji-64-latent"), "cpu")
@@ -28,7 +33,7 @@ def x():
 
 def test_there_and_back(model, x):
     found = latent.trip(model.space, x)
-    assert torch.equal(found.back, model.space.decode(model.space.encode(x)))
+    near(found.back, model.space.decode(model.space.encode(x)))
     assert latent.shapes(found) == {"picture": [3, 64, 64], "latent": [3, 16, 16]}
     assert found.decibels == pytest.approx(10 * math.log10(4 / float(((found.back - x) ** 2).mean())))
     assert 15 < found.decibels < 60 and latent.psnr(x, x) == math.inf
@@ -39,29 +44,29 @@ def test_noised_it_is_what_the_model_is_shown(model, x):
     level = model.schedule.level(400)
     clean = model.space.encode(x)
     noise = noise_of(5)(clean.shape)
-    torch.testing.assert_close(z, level.signal_rate * clean + level.noise_rate * noise)
-    torch.testing.assert_close(decoded, model.space.decode(z))
-    torch.testing.assert_close(pixels, level.signal_rate * x + level.noise_rate * noise_of(5)(x.shape))
+    near(z, level.signal_rate * clean + level.noise_rate * noise)
+    near(decoded, model.space.decode(z))
+    near(pixels, level.signal_rate * x + level.noise_rate * noise_of(5)(x.shape))
     nothing, *_rest = latent.noised(model, x, 0, seed=5)
-    torch.testing.assert_close(nothing, clean)
+    near(nothing, clean)
 
 
 def test_a_walk_is_straight_and_ends_where_it_should(model, x):
     other = to_tensor(picture("sunset", 64), 64).double()
     decoded, pixels = latent.walk(model.space, x, other, 5)
     ends = model.space.decode(model.space.encode(torch.cat([x, other])))
-    torch.testing.assert_close(decoded[[0, -1]], ends, atol=1e-5, rtol=0)
+    near(decoded[[0, -1]], ends)
     middle = model.space.decode((model.space.encode(x) + model.space.encode(other)) / 2)
-    torch.testing.assert_close(decoded[2:3], middle, atol=1e-5, rtol=0)
-    torch.testing.assert_close(pixels[1:2], 0.75 * x + 0.25 * other)
+    near(decoded[2:3], middle)
+    near(pixels[1:2], 0.75 * x + 0.25 * other)
 
 
 def test_one_channel_is_changed_and_no_other(model, x):
     z, decoded = latent.bent(model.space, x, 1, -0.5)
     apart = z - model.space.encode(x)
-    torch.testing.assert_close(apart[:, 1], torch.full_like(apart[:, 1], -0.5))
-    assert apart[:, [0, 2]].abs().max() == 0
-    torch.testing.assert_close(decoded, model.space.decode(z))
+    near(apart[:, 1], torch.full_like(apart[:, 1], -0.5))
+    assert apart[:, [0, 2]].abs().max() < 1e-5
+    near(decoded, model.space.decode(z))
 
 
 def test_numbers_drawn_each_by_itself_are_the_same_for_the_same_seed(model):
