@@ -252,6 +252,7 @@ async def _class(server: Server, students: int, pictures: int, arrive: float) ->
 
 def _strange(checkpoint: Checkpoint, runtime: Runtime, visits: Sequence[Visit], most: int = 12) -> int:
     """How many of some pictures differ at all from the same run made alone with a runtime."""
+    checkpoint.space.speed_up()  # latents are decoded as an engine does
     strange = 0
     for seen in visits[:: max(1, len(visits) // most)]:
         condition, _ = checkpoint.parse(seen.settings["prompt"], seen.settings.get("style") or None)

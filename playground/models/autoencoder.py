@@ -114,7 +114,9 @@ class Autoencoder(nn.Module, PyTorchModelHubMixin):
     def drawn(self, latents: Tensor, quick: bool = False) -> Tensor:
         enlarged = F.interpolate(latents, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
         if quick:
-            rest = self._quick[0](latents.to(torch.bfloat16, memory_format=torch.channels_last)).to(latents)
+            # Each by itself: in bfloat16 several at once come out otherwise than one, and a seed is to give one picture.
+            rows = latents.to(torch.bfloat16).split(1)
+            rest = torch.cat([self._quick[0](row.to(memory_format=torch.channels_last)) for row in rows]).to(latents)
         else:
             rest = self.decoder(latents)
         return enlarged / WITHIN + rest

@@ -108,13 +108,13 @@ def test_a_link_that_asks_too_much_shows_the_start_and_one_with_unknown_names_th
 def test_a_run_comes_down_a_line_of_its_own_and_stop_lets_go_of_it(page, app_url):
     lines = []
     page.on("request", lambda request: lines.append(request) if "/lab/run/" in request.url else None)
-    opened(page, app_url, "tab=generate&count=2&steps=90&seed=3")
+    opened(page, app_url, "tab=generate&count=2&steps=40&seed=3")
     player = page.locator("#generate-player .player")
     expect(player).to_have_attribute("data-state", "done")  # the example
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(player).to_have_attribute("data-state", "live")
     expect(player).to_have_attribute("data-state", "done", timeout=120_000)
-    assert player.get_attribute("data-received") == str(2 * 91)
+    assert player.get_attribute("data-received") == str(2 * 41)
     assert len(lines) == 1 and lines[0].response().ok
     page.goto(f"{app_url}/?tab=generate&count=2&steps=1000&seed=3")
     expect(player).to_have_attribute("data-state", "done")

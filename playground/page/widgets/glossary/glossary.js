@@ -55,7 +55,7 @@ export function mount(ui) {
   };
   $(".search").oninput = build;
   $(".close").onclick = () => dialog.close();
-  dialog.onclick = (event) => event.target === dialog && dialog.close(); // beside it
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
   dialog.onclose = () => $(".open").focus();
   $(".again").onclick = () => {
     dialog.close();

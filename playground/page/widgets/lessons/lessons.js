@@ -15,7 +15,7 @@ import { task } from "./tasks.js";
 
 const DONE = "lab-lessons"; // names of the lessons that were finished, in this browser alone
 const RUNNING = ["denoise", "generate", "paint", "duel", "objective"]; // tabs whose numbers come of a run
-const PATIENCE = 700; // ms that the controls have to follow
+const PATIENCE = 4000; // ms that the controls have to follow
 const value = (name) => (name.includes(".") ? facts.get(name) : settings.get(name));
 
 /** @param {import("../lib/widgets.js").Ui} ui */
