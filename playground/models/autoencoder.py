@@ -114,7 +114,7 @@ class Autoencoder(nn.Module, PyTorchModelHubMixin):
     def drawn(self, latents: Tensor, quick: bool = False) -> Tensor:
         enlarged = F.interpolate(latents, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
         if quick:
-            # Each by itself: in bfloat16 several at once come out otherwise than one, and a seed is to give one picture.
+            # Each by itself: in bfloat16 several at once come out otherwise, and a seed is to give one picture.
             rows = latents.to(torch.bfloat16).split(1)
             rest = torch.cat([self._quick[0](row.to(memory_format=torch.channels_last)) for row in rows]).to(latents)
         else:
