@@ -251,6 +251,7 @@ def test_a_picture_given_in_one_tab_is_that_of_all_and_the_one_before_a_press_aw
     shared = "async () => { const {picture} = await lab('lib/shared.js'); return picture.x0.slice(0, 3).join() }"
     page.wait_for_function(f"({shared})().then((found) => found === '1,-1,-1')")
     expect(page.locator("#noise-upload img")).to_be_visible()
+    expect(page.locator("#noise-picture input:checked")).to_have_count(0)
     page.locator("#noise-given .before").click()
     expect(page.locator("#noise-upload img")).to_have_count(0)
     expect(page.locator("#noise-given .before")).to_be_hidden()
