@@ -194,6 +194,10 @@ def test_pictures_of_one_s_own_and_bundled_ones(opened, tmp_path):
     page.locator("#noise-upload input[type=file]").first.set_input_files(tmp_path / "mine.png")
     page.wait_for_function("s => document.querySelector(s).getAttribute('aria-label') === 'x0: your picture'", arg=name)
     assert (canvas(page, "x0") == (250, 128, 3)).all()
+
+
+def test_what_is_no_picture_is_told(opened, tmp_path):
+    page = opened
     (tmp_path / "not.png").write_text("no picture")
     page.locator("#noise-upload input[type=file]").first.set_input_files(tmp_path / "not.png")
     page.get_by_text("not a picture this page can read").wait_for()
