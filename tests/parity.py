@@ -15,14 +15,14 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from playground.images import to_pixels
+from playground.images import encoded, to_pixels
 from playground.models.conditioning import Vocabulary, split_words
 from playground.predictions import q_sample
 from playground.runs.experiments import distances
 from playground.runs.figures import SCHEDULE_VIEWS, numbers
 from playground.runs.forward import chosen_picture, strip_levels
 from playground.runs.settings import as_text
-from playground.runs.wire import encoded, picture_value
+from playground.runs.wire import picture_value
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, Level, drawn, zero_terminal_snr
 from playground.theory.clouds import DRAWN, cloud

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -53,3 +54,10 @@ def to_png(x: torch.Tensor | np.ndarray | Image.Image, text: dict[str, str] | No
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=chunks)
     return buffer.getvalue()
+
+
+def encoded(data: bytes | np.ndarray) -> str:
+    """Bytes, or those of an array, little-endian, as base64."""
+    if isinstance(data, np.ndarray):
+        data = np.ascontiguousarray(data).astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
+    return base64.b64encode(data).decode()

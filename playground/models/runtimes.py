@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from playground.images.measures import peak_signal_to_noise
 from playground.models.devices import bf16, cores, one_thread, threads
 from playground.models.packing import packed
 
@@ -285,9 +286,3 @@ def same_in_company(runtime: Runtime, example: Inputs) -> bool:
 def repeated(example: Inputs, rows: int) -> Inputs:
     """So many rows of an example of one."""
     return tuple(tensor.repeat(rows, *[1] * (tensor.ndim - 1)) for tensor in example)
-
-
-def peak_signal_to_noise(pictures: Tensor, wanted: Tensor) -> float:
-    """In dB, of a range of 2: −1 … 1."""
-    error = (pictures - wanted).square().mean().item()
-    return math.inf if error == 0 else 10 * math.log10(4 / error) if math.isfinite(error) else -math.inf

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from playground.images import to_pixels
-from playground.runs.wire import encoded
+from playground.images import encoded, to_pixels
 
 ERROR_SCALE = 2.0  # |x̂0 − x0| that the error map shows as its brightest
 

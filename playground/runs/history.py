@@ -7,8 +7,7 @@ import math
 
 from playground import checkpoints
 from playground.errors import UserError
-from playground.images import open_picture
-from playground.runs.wire import encoded
+from playground.images import encoded, open_picture
 
 MOST = 100  # points
 

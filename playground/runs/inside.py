@@ -12,13 +12,13 @@ from torch import Tensor
 
 from playground.engine import Job, Runner
 from playground.errors import UserError
+from playground.images import encoded
 from playground.images.sheets import tiled
 from playground.models.conditioning import Condition
 from playground.models.denoiser import NOTHING
 from playground.models.inside import Look, blocks_of, code, look
 from playground.runs.lanes import engine_for, lane_for
 from playground.runs.opened import kept_job, reached
-from playground.runs.wire import encoded
 from playground.schedules import Level
 
 REMEMBERED = 64  # steps whose x is kept, so that a click on another block need not run to it again

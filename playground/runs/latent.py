@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from playground.engine import Runner
 from playground.errors import UserError
 from playground.images import to_tensor
 from playground.images.bundled import PICTURES, picture
+from playground.images.measures import peak_signal_to_noise
 from playground.models import Space
 from playground.models.devices import one_thread
 from playground.predictions import q_sample
@@ -32,12 +32,6 @@ def latent_space(engine: Runner) -> Space:
     return engine.space
 
 
-def psnr(one: Tensor, other: Tensor) -> float:
-    """Peak signal-to-noise ratio of two pictures in [−1, 1], in dB: 10·log10(peak² / mean squared error), peak 2."""
-    error = (one - other).square().mean().item()
-    return 10 * math.log10(4 / error) if error else math.inf
-
-
 @dataclass(frozen=True)
 class Trip:
     """A picture x, (1, 3, S, S), its latent z, (1, C, H, W), and what comes back, both in [−1, 1]."""
@@ -48,7 +42,7 @@ class Trip:
 
     @property
     def decibels(self) -> float:
-        return psnr(self.x, self.back)
+        return peak_signal_to_noise(self.back, self.x)
 
 
 def trip(space: Space, x: Tensor) -> Trip:

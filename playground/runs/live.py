@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 
 from playground.engine import Runner, Step
-from playground.images import to_pixels
+from playground.images import encoded, to_pixels
 from playground.runs import opened
 from playground.runs.frames import (
     Frame,
@@ -23,7 +23,6 @@ from playground.runs.frames import (
     opening,
 )
 from playground.runs.lanes import Lane
-from playground.runs.wire import encoded
 
 MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
 

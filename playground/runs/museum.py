@@ -17,7 +17,7 @@ from torch import Tensor
 
 from playground.engine import Job, Runner, Step
 from playground.engine.known import Known
-from playground.images import bundled, to_tensor
+from playground.images import bundled, measures, to_tensor
 from playground.models import Space
 from playground.predictions import Prediction, clip, posterior_weights
 from playground.runs.lanes import Lane, engine_for, lane_for
@@ -124,11 +124,8 @@ def cut_to_whole(space: Space, x: Tensor) -> Tensor:
 
 
 def sharpness(lanes: Sequence[Lane]) -> float:
-    """Mean size of the Laplacian: how much a value differs from those around it."""
-    p = finals(lanes)
-    c = p[..., 1:-1, 1:-1]
-    around = p[..., :-2, 1:-1] + p[..., 2:, 1:-1] + p[..., 1:-1, :-2] + p[..., 1:-1, 2:]
-    return (4 * c - around).abs().mean().item()
+    """How much a value differs from those around it."""
+    return measures.sharpness(finals(lanes))
 
 
 def corner_noise(lanes: Sequence[Lane]) -> float:

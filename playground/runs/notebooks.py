@@ -10,7 +10,6 @@ from PIL import Image
 
 from playground import images
 from playground.runs.records import RunRecord
-from playground.runs.wire import encoded
 
 TITLE = "# A run of the diffusion playground\nIts settings, and the same picture again, checked by its hash."
 
@@ -18,7 +17,7 @@ SETUP = """\
 # Run this in a folder that has the playground in it: its `playground` package and its `checkpoints`.
 import base64
 from PIL import Image
-from playground.images import open_picture, to_pixels, to_tensor
+from playground.images import encoded, open_picture, to_pixels, to_tensor
 from playground.runs import Live, engine_for, lane_for, sha256
 
 engine = engine_for({checkpoint!r})
@@ -66,11 +65,11 @@ def notebook(records: Sequence[RunRecord]) -> str:
         more = ""
         if record.start is not None:
             more = ", start=start"
-            cells.append(_code(START.format(start=encoded(images.to_png(record.start)))))
+            cells.append(_code(START.format(start=images.encoded(images.to_png(record.start)))))
         for name, what in WHAT.items():
             if (bits := getattr(record, name)) is not None:
                 more += f", {name}={name}"
-                bits = encoded(images.to_png(Image.fromarray(bits)))
+                bits = images.encoded(images.to_png(Image.fromarray(bits)))
                 cells.append(_code(BITS.format(name=name, bits=bits, what=what)))
         if "share" in record.settings:
             more += ", noise=noise"

@@ -18,12 +18,11 @@ from torch import Tensor
 from playground.engine import Job, Runner
 from playground.engine.jobs import started
 from playground.errors import UserError
-from playground.images import to_pixels
+from playground.images import encoded, to_pixels
 from playground.models.conditioning import Condition
 from playground.models.denoiser import NOTHING
 from playground.predictions import Prediction, clip, guide
 from playground.runs.lanes import Lane
-from playground.runs.wire import encoded
 from playground.samplers import count_evaluations
 from playground.samplers.anatomy import FORMULAS, Anatomy, weights
 from playground.samplers.inpainting import FORMULAS as OF_A_HOLE

@@ -21,11 +21,11 @@ from PIL import Image
 
 from playground import images
 from playground.errors import UserError
+from playground.images import encoded
 from playground.images.sheets import captioned, enlarged, tiled
 from playground.runs import notebooks
 from playground.runs.records import Moment, RunRecord, same_picture, sha256
 from playground.runs.settings import DEFAULTS, check, shorten
-from playground.runs.wire import encoded
 
 KEYWORD = "playground"  # of the PNG's text chunk with the settings
 START = "playground start"  # … and of the one with the picture that the run started from

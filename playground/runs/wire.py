@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from playground.images import to_pixels
+from playground.images import encoded, to_pixels
 from playground.runs.figures import SCHEDULE_STYLES, SCHEDULE_VIEWS
 from playground.schedules import NoiseSchedule
 from playground.theory.clouds import Cloud, Trace
 
 EPS_SCALE = 4096  # ε as int16: ±8 σ in steps of 2.4e-4 (as in lib.js)
-
-
-def encoded(data: bytes | np.ndarray) -> str:
-    """Bytes, or those of an array, little-endian, as base64."""
-    if isinstance(data, np.ndarray):
-        data = np.ascontiguousarray(data).astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
-    return base64.b64encode(data).decode()
 
 
 def picture_value(x0: Tensor, eps: Tensor, **more: object) -> dict:

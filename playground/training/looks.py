@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.images import to_pixels
+from playground.images import encoded, to_pixels
 from playground.images.sheets import tiled
 from playground.models.conditioning import Condition
 from playground.models.denoiser import UNetDenoiser, clipped, guided
@@ -51,10 +50,10 @@ def look(trainer: Trainer, shown: Shown, x: Tensor, level: Level) -> dict:
     start = noise((len(shown.x0), net.channels, net.size, net.size))
     drawn = run(shown.sampler(start, levels, noise), lambda x, level: ask(x, level, shown.conditions))
     hats, drawn = net.space.decode(hats), net.space.decode(drawn)
-    seen = {"hats": encoded(hats), "pictures": encoded(drawn)}
+    seen = {"hats": packed(hats), "pictures": packed(drawn)}
     if shown.known is not None:
         distances, which = nearest(drawn.float(), shown.known)
-        seen |= {"near": encoded(shown.known[which]), "distances": [round(d, 4) for d in distances.tolist()]}
+        seen |= {"near": packed(shown.known[which]), "distances": [round(d, 4) for d in distances.tolist()]}
     return seen
 
 
@@ -67,9 +66,9 @@ def nearest(pictures: Tensor, known: Tensor, leave_own: bool = False) -> tuple[T
     return apart.min(dim=1)
 
 
-def encoded(pictures: Tensor) -> str:
+def packed(pictures: Tensor) -> str:
     """Pictures (N, 3, S, S) in [−1, 1] as base64 of N·S·S·3 bytes."""
-    return base64.b64encode(to_pixels(pictures).tobytes()).decode()
+    return encoded(to_pixels(pictures))
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from playground.errors import UserError
+from playground.images.measures import sharpness
 from playground.models.conditioning import Condition
 from playground.models.denoiser import Denoiser
 from playground.samplers import SAMPLERS
@@ -116,8 +117,8 @@ def words(evaluation: Evaluation) -> None:
     _, of_real, _ = evaluation.real
     words["frechet"] = quality.frechet_distance(features, of_real)
     words["frechet_real"] = quality.frechet_distance(of_real[: len(asked)], of_real[len(asked) :])
-    words["sharpness"] = quality.sharpness(seen)
-    words["sharpness_real"] = quality.sharpness(held.x0())
+    words["sharpness"] = sharpness(seen)
+    words["sharpness_real"] = sharpness(held.x0())
 
     never = evaluation.counts.never_together()
     if never:
@@ -195,7 +196,7 @@ def _of_prompts(evaluation: Evaluation, asked: Sequence[Asked], made: Tensor) ->
         "spread_read": read / real_read,
         "grey_levels": 127.5 * pixels,
         "real_grey_levels": 127.5 * real_pixels,
-        "sharpness": quality.sharpness(made),
+        "sharpness": sharpness(made),
         "frechet": quality.frechet_distance(features, of_real),
         "frechet_real": quality.frechet_distance(fresh, of_real),
         **quality.manifold(of_real, features),
@@ -240,8 +241,8 @@ def unconditional(evaluation: Evaluation) -> None:
         "real_pictures": len(others),
         "frechet": quality.frechet_distance(features, others),
         "frechet_real": quality.frechet_distance(fresh, others),
-        "sharpness": quality.sharpness(made),
-        "sharpness_real": quality.sharpness(evaluation.pictures[1].x0()),
+        "sharpness": sharpness(made),
+        "sharpness_real": sharpness(evaluation.pictures[1].x0()),
         **quality.manifold(others[:count], features),
         "real": quality.manifold(others[:count], fresh),
     }
@@ -306,7 +307,7 @@ def teacher(evaluation: Evaluation) -> None:
             made, nfe = drawn(denoise, taken, evaluation.guidance if who == "student" or steps > 1 else 1.0)
             row = {"who": who, "steps": taken, "nfe": nfe, "off": quality.grey_levels(made, target)}
             rows.append(row | _of_prompts(evaluation, asked, made))
-    real = quality.sharpness(torch.cat([_real_of(evaluation, one)[0] for one in asked]))
+    real = sharpness(torch.cat([_real_of(evaluation, one)[0] for one in asked]))
     evaluation.results["teacher"] = teacher | {
         "rows": rows, "prompts": len(asked), "seeds": SPREAD_SEEDS, "sharpness_real": real,
     }  # fmt: skip

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from playground.engine import job_for
 from playground.engine.tasks import run_direct
+from playground.images.measures import peak_signal_to_noise
 from playground.models.autoencoder import Autoencoder
 from playground.models.conditioning import Condition
 from playground.models.denoiser import Denoiser, evaluations
@@ -55,9 +56,9 @@ def denoising_error(
 
 def psnr(autoencoder: Autoencoder, pictures: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of pictures (N, 3, S, S) in [−1, 1] that went through an autoencoder and back,
-    over all of them: 10·log10(peak² / mean squared error), the peak being 2."""
+    over all of them."""
     returned = torch.cat([autoencoder.decode(autoencoder.encode(part)) for part in pictures.split(BATCH)])
-    return 10 * math.log10(4 / (returned - pictures).square().mean().item())
+    return peak_signal_to_noise(returned, pictures)
 
 
 class Counted:
@@ -274,15 +275,6 @@ def spread(rows: Tensor) -> float:
     of one prompt are. Of pixels in [−1, 1], 127.5 times that is in grey levels."""
     flat = rows.flatten(1)
     return (torch.pdist(flat).mean() / flat.shape[1] ** 0.5).item()
-
-
-def sharpness(pictures: Tensor) -> float:
-    """Mean size of the Laplacian of pictures (N, C, H, W), four neighbours less four times the middle: blur lowers
-    it."""
-    x = pictures
-    middle = x[..., 1:-1, 1:-1]
-    around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
-    return (around - 4 * middle).abs().mean().item()
 
 
 def grey_levels(a: Tensor, b: Tensor) -> float:

@@ -22,7 +22,7 @@ from playground.errors import UserError
 from playground.models.devices import threads
 from playground.predictions import Prediction, q_sample
 from playground.training.cards import write_card
-from playground.training.looks import Shown, encoded, look, nearest
+from playground.training.looks import Shown, look, nearest, packed
 from playground.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Training:
         pictures |= {"eps_hat": space.enlarged(belief.eps), "x0_hat": space.decode(belief.x0)}
         loss = (output - target).square().mean().item()
         return {"t": int(t), "alpha_bar": level.alpha_bar, "loss": round(loss, 4), "step": trainer.step,
-                "pictures": {name: encoded(value) for name, value in pictures.items()}}  # fmt: skip
+                "pictures": {name: packed(value) for name, value in pictures.items()}}  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ for its thread
 
@@ -181,7 +181,7 @@ class Training:
         total = math.ceil(self.aim / trainer.recipe.batch)
         marks = {round(total * (k / (looks - 1)) ** 2) for k in range(looks)}
         start = {"images": self.aim, "size": net.picture_size, "labels": list(shown.labels), "t": level.t}
-        start |= {"x0": encoded(shown.x0), "x": encoded(net.space.enlarged(x))}
+        start |= {"x0": packed(shown.x0), "x": packed(net.space.enlarged(x))}
         if shown.known is not None:
             start["apart"] = round(nearest(shown.known, shown.known, leave_own=True)[0].median().item(), 4)
         self._tell({"start": start, "look": first | {"images": 0}})

@@ -10,9 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from playground.images import bundled, to_pixels, to_png, to_tensor
+from playground.images import bundled, encoded, to_pixels, to_png, to_tensor
 from playground.page.parts.easel import of_sheet
-from playground.runs.wire import encoded
 
 ROOT = "#paint .paint"
 # of both canvases, the pixels as the page shows them, and the mask

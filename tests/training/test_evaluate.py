@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 
 from playground import evaluate
 from playground.checkpoints import Checkpoint, load
+from playground.images.measures import sharpness
 from playground.images.sheets import contact_sheet
 from playground.models.autoencoder import Pixels
 from playground.models.conditioning import Condition, Vocabulary
@@ -231,10 +232,10 @@ def test_spread_sharpness_and_grey_levels():
     assert quality.spread(two) == 1 and quality.grey_levels(two[:1], two[1:]) == 127.5
     three = torch.cat([two, two[:1]])
     assert quality.spread(three) == pytest.approx(2 / 3)  # of the three pairs one is the same picture twice
-    assert quality.sharpness(two) == 0
+    assert sharpness(two) == 0
     stripes = torch.ones(1, 1, 9, 9)
     stripes[..., ::2] = -1
-    assert quality.sharpness(stripes) == 4  # left and right are 2 away each, above and below are the same
+    assert sharpness(stripes) == 4  # left and right are 2 away each, above and below are the same
 
 
 def test_a_student_asks_the_network_once_a_step():

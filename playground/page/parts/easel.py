@@ -10,13 +10,12 @@ import numpy as np
 from PIL import Image
 
 from playground.errors import UserError
-from playground.images import bundled, to_pixels, to_tensor
+from playground.images import bundled, encoded, to_pixels, to_tensor
 from playground.images.lines import line_map
 from playground.page.controls import answered
 from playground.runs import Live
 from playground.runs.experiments import last, painted
 from playground.runs.settings import check
-from playground.runs.wire import encoded
 
 LARGEST = 256  # side of a sheet
 ASKING = 64  # questions of easels at once; the engine takes turns among them

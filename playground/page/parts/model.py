@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import gradio as gr
 
 from playground import checkpoints
 from playground.errors import UserError
+from playground.images import encoded
 from playground.page.about import about
 from playground.page.controls import (
     QUIET,
@@ -105,7 +105,7 @@ def vocabulary(tab: str, checkpoint: str) -> dict:
         "exclusive": told["exclusive"],
         "lacking": {style: sorted(every - set(own)) for style, own in told["styles"].items()},
         "styles": len(outline.styles),
-        "sheet": f"data:image/webp;base64,{base64.b64encode(sheet).decode()}" if sheet else "",
+        "sheet": f"data:image/webp;base64,{encoded(sheet)}" if sheet else "",
         "box": f"{tab}-prompt",
         "style": f"{tab}-style",
     }

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from playground.errors import UserError
-from playground.images import bundled, to_pixels, to_tensor
+from playground.images import bundled, encoded, to_pixels, to_tensor
 from playground.images.sheets import tiled
 from playground.page.controls import HURRIED, answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
@@ -21,7 +21,6 @@ from playground.page.widgets import widget
 from playground.runs import engine_for, latent
 from playground.runs.forward import chosen_picture
 from playground.runs.settings import check
-from playground.runs.wire import encoded
 
 TITLE = _("Latent")
 LEAD = _("A small picture for the model to think in. Turn the latent with the sliders: what becomes of the large one?")

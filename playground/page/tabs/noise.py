@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from playground.errors import UserError
-from playground.images import to_pixels, to_tensor
+from playground.images import encoded, to_pixels, to_tensor
 from playground.page.controls import HURRIED, answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
 from playground.page.parts.choices import PICTURES, schedule_titles
@@ -32,7 +32,7 @@ from playground.runs.forward import (
 )
 from playground.runs.frames import error_map
 from playground.runs.settings import DEFAULTS, check, fitted
-from playground.runs.wire import curve_value, encoded, picture_value
+from playground.runs.wire import curve_value, picture_value
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
 

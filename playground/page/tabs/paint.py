@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from playground.checkpoints import Outline, outline
-from playground.images import bundled
+from playground.images import bundled, encoded
 from playground.page.controls import QUIET, control, safe_image
 from playground.page.endpoints import endpoint
 from playground.page.parts.choices import PICTURES
@@ -39,7 +39,6 @@ from playground.runs.experiments import (
     mask_of,
 )
 from playground.runs.settings import STRENGTHS, check
-from playground.runs.wire import encoded
 from playground.samplers import SAMPLERS
 
 TITLE = _("Paint")

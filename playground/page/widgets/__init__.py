@@ -17,10 +17,10 @@ from typing import Any
 
 import gradio as gr
 
+from playground.images import encoded
 from playground.images.bundled import PICTURES, picture
 from playground.page.undocumented import shipped
 from playground.page.widgets.served import FOLDER, LOADER, preloads
-from playground.runs.wire import encoded
 
 _START = (  # values that come while the script is loading are kept for it
     "let early = []; watch('value', () => early && early.push(props.value)); "

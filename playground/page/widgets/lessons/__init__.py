@@ -126,7 +126,7 @@ def _paper(asked: dict) -> dict:
     file = io.BytesIO()
     title = str(asked.get("title"))[:200]
     sheets[0].save(file, "PDF", save_all=True, append_images=sheets[1:], resolution=DPI, title=title)
-    return {"pdf": base64.b64encode(file.getvalue()).decode()}
+    return {"pdf": images.encoded(file.getvalue())}
 
 
 def _given(event: gr.EventData) -> list[dict]:

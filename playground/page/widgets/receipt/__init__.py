@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 
 from playground.errors import UserError
+from playground.images import encoded
 from playground.page.controls import QUIET, building, errors_shown
 from playground.page.kept import KEPT, Kept
 from playground.page.translations import _, say
@@ -18,7 +19,6 @@ from playground.page.undocumented import kept_file
 from playground.page.widgets import widget
 from playground.runs.receipts import Receipt, files, read_receipt
 from playground.runs.records import RunRecord
-from playground.runs.wire import encoded
 
 
 class ReceiptCorner(Kept):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import sys
@@ -13,7 +12,7 @@ import torch
 from PIL import Image
 
 from playground.engine import get_engine, job_for
-from playground.images import to_pixels
+from playground.images import encoded, to_pixels
 from playground.samplers.noise import SeededNoise
 from playground.schedules import spaced
 
@@ -57,8 +56,8 @@ def write(path: Path = FILE) -> None:
         "SIDE": starts[0].shape[-1],
         "SPREAD": SPREAD,
         "LEVELS": [round(level, 6) for level in levels],
-        "STARTS": [base64.b64encode(noise.numpy().tobytes()).decode() for noise in noises],
-        "SHEET": f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}",
+        "STARTS": [encoded(noise.numpy()) for noise in noises],
+        "SHEET": f"data:image/webp;base64,{encoded(file.getvalue())}",
     }
     lines = [f"export const {name} = {json.dumps(value)};" for name, value in parts.items()]
     path.write_text("/* Made by making.py. */\n" + "\n".join(lines) + "\n", encoding="utf-8")
