@@ -121,6 +121,7 @@ class Lesson:
 
     students: int
     pictures: int  # each student's
+    runtime: Runtime  # the bare net's way to run
     visits: Sequence[Visit]
     idle: Visit  # of one student, before
     offline: Sequence[float]  # rows a second of the bare net at its best, before and after
@@ -135,6 +136,15 @@ class Lesson:
     @property
     def served(self) -> list[Visit]:
         return [seen for seen in self.visits if seen.error is None]
+
+    @property
+    def failures(self) -> int:
+        return len(self.visits) - len(self.served)
+
+    @property
+    def problems(self) -> list[str]:
+        """What was said to those who were not served."""
+        return sorted({seen.error for seen in self.visits if seen.error})
 
     @property
     def made(self) -> int:
@@ -181,7 +191,7 @@ def taught(loaded: Checkpoint, students: int, pictures: int, arrive: float, engi
         visits = asyncio.run(_class(server, students, pictures, arrive))
         spent = None if page is None else server.seconds_of_processor - page, time.process_time() - own
         offline.append(rows_per_second(loaded, runtime, 32))
-        return Lesson(students, pictures, visits, idle, offline, server.megabytes, spent)
+        return Lesson(students, pictures, runtime, visits, idle, offline, server.megabytes, spent)
 
 
 def lesson(
@@ -195,8 +205,8 @@ def lesson(
         plain = asyncio.run(_plain(server))
     waits, firsts, idle = seen.waits, seen.firsts, seen.idle
     report.add("pictures made", seen.made, students * pictures)
-    report.add("failures", len(seen.visits) - len(seen.served), 0)
-    report.add("pictures unlike their solo run", _strange(loaded, fastest(loaded), seen.served), 0)
+    report.add("failures", seen.failures, 0)
+    report.add("pictures unlike their solo run", _strange(loaded, seen.runtime, seen.served), 0)
     report.add("pictures a second", seen.rate, 0.85 * min(seen.best_rate, students * pictures / arrive))
     report.add("… of the best offline batch", seen.rate / seen.best_rate, 0.85)
     report.add("… of a plain Gradio app", seen.rate / plain, 3)
@@ -215,7 +225,7 @@ def lesson(
         f"{seen.whole:.1f} s from the first press to the last picture; a plain Gradio app (bench/plain.py), asked for "
         f"eight pictures at once, makes {plain:.2f} a second."
     )
-    for problem in sorted({one.error for one in seen.visits if one.error}):
+    for problem in seen.problems:
         report.note(f"failure: {problem}")
     return report
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import platform
 import statistics
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from playground.bench.crowd import percentile, taught
+from playground.bench.timing import processor
 from playground.checkpoints import load
-from playground.models.denoiser import fastest
 from playground.models.devices import threads
 from playground.report import Report
 
@@ -46,16 +45,15 @@ def growth(
         seen = taught(loaded, students, pictures, arrive, engines)
         late = percentile(seen.waits, 0.95)
         firsts = statistics.median(seen.firsts), percentile(seen.firsts, 0.95)
-        failures = len(seen.visits) - len(seen.served)
         speed = seen.rate, seen.rate / seen.best_rate
         report.add(
-            f"{students} students", *speed, *firsts, late, late / seen.bound, failures, *seen.seconds, seen.memory
+            f"{students} students", *speed, *firsts, late, late / seen.bound, seen.failures, *seen.seconds, seen.memory
         )
-        for problem in sorted({one.error for one in seen.visits if one.error}):
+        for problem in seen.problems:
             report.note(f"failure: {problem}")
     report.note(
         f"{date.today():%Y-%m-%d}: {checkpoint}, {pictures} guided picture(s) of 20 steps each, arriving within "
-        f"{arrive:g} s; {threads()} threads of {_processor()}, {fastest(loaded)}; the simulated "
+        f"{arrive:g} s; {threads()} threads of {processor()}, {seen.runtime}; the simulated "
         f"students share its cores."
     )
     if out is not None:
@@ -63,15 +61,6 @@ def growth(
         (out / "growth.md").write_text(markdown(report), encoding="utf-8")
         (out / "growth.svg").write_text(plot(report), encoding="utf-8")
     return report
-
-
-def _processor() -> str:
-    """The processor's own name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def markdown(report: Report) -> str:

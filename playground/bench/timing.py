@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -124,13 +125,20 @@ def figure(checkpoint: str, machine: str, measured: Iterable[Row]) -> dict:
     }
 
 
+@cache
+def processor() -> str:
+    """The processor's own name, as far as the system tells it."""
+    cpus, known = Path("/proc/cpuinfo"), platform.processor() or platform.machine()
+    if not cpus.is_file():
+        return known
+    # Linux: Python knows no more there than the kind of instructions.
+    found = re.search(r"^model name\s*: (.+)$", cpus.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return found[1] if found else known
+
+
 def here() -> str:
-    """This machine in a few words, as far as it says."""
-    processor, cpus = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
-    if cpus.is_file():  # Linux: Python knows no more there than the kind of instructions
-        found = re.search(r"^model name\s*: (.+)$", cpus.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        processor = found[1] if found else processor
-    return f"{processor}, cores: {cpu_quota()}, {platform.system()}"
+    """This machine in a few words."""
+    return f"{processor()}, cores: {cpu_quota()}, {platform.system()}"
 
 
 def as_csv(known: Iterable[dict]) -> str:

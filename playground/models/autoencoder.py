@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -151,12 +152,15 @@ class Autoencoder(nn.Module, PyTorchModelHubMixin):
         return x.repeat_interleave(self.factor, dim=-1).repeat_interleave(self.factor, dim=-2)
 
 
-def load_autoencoder(folder: Path) -> Autoencoder:
-    """What `playground.autoencode` wrote. Raises UserError where there is none."""
+Kind = TypeVar("Kind", bound=PyTorchModelHubMixin)
+
+
+def load_autoencoder(folder: Path, kind: type[Kind] = Autoencoder) -> Kind:
+    """What `playground.autoencode` wrote, of this kind. Raises UserError where there is none."""
     try:
         if not (folder / "model.safetensors").is_file():
             raise FileNotFoundError
         with InitialWeights():
-            return Autoencoder.from_pretrained(folder, strict=True).eval()
+            return kind.from_pretrained(folder, strict=True).eval()
     except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise UserError("{folder} holds no autoencoder; make one with playground.autoencode.", folder=folder) from error

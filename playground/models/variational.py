@@ -9,13 +9,10 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from playground.errors import UserError
 from playground.models.autoencoder import Block
-from playground.models.initial import InitialWeights
 from playground.models.unet import Downsample, Upsample
 
 
@@ -97,14 +94,3 @@ class CodeAutoencoder(nn.Module, PyTorchModelHubMixin):
         """The mixin's hook: in half precision."""
         weights = {key: value.detach().cpu().half().contiguous() for key, value in self.state_dict().items()}
         save_file(weights, Path(save_directory) / "model.safetensors")
-
-
-def load_code_autoencoder(folder: Path) -> CodeAutoencoder:
-    """What `playground.autoencode --kl` wrote. Raises UserError where there is none."""
-    try:
-        if not (folder / "model.safetensors").is_file():
-            raise FileNotFoundError
-        with InitialWeights():
-            return CodeAutoencoder.from_pretrained(folder, strict=True).eval()
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        raise UserError("{folder} holds no autoencoder; make one with playground.autoencode.", folder=folder) from error

@@ -72,7 +72,10 @@ def walk(space: Space, one: Tensor, other: Tensor, count: int = WALK) -> tuple[T
 
 
 def bent(space: Space, x: Tensor, channel: int, shift: float) -> tuple[Tensor, Tensor]:
-    """A picture's latent with one of its channels, from 0, changed by so much everywhere, and what that decodes to."""
+    """A picture's latent with one of its channels, from 0, changed by so much everywhere, and what that decodes to.
+    Raises UserError for what is no channel or too large a change: they come from the page as they are."""
+    if type(channel) is not int or type(shift) not in (int, float) or not -2 <= shift <= 2:
+        raise UserError("A channel is changed by a number between −2 and 2.")
     with _one, one_thread():
         z = space.encode(x).clone()
         z[:, channel % z.shape[1]] += shift

@@ -114,7 +114,7 @@ def opened(engine: Runner, job: Job, index: int, clipped: bool | None = None, wh
     anatomy = weights(name, part, place, **knobs)[place]
     parts = tuple(_parts(anatomy, x, beliefs, draws[drawn:]))
     if hole is not None:
-        back = (part[-1], part[0]) if again and place == _questions(name, part, knobs) - 1 else None
+        back = (part[-1], part[0]) if again and place == count_evaluations(name, part, **knobs) - 1 else None
         parts = tuple(_around(hole, parts, there, draws[drawn:], back, index == job.steps_hint - 1))
     rows = 2 if w not in (0, 1) and job.condition != NOTHING else 1
     return Opened(here, there, w, rows, x[0], without.eps[0], told.eps[0], _one(raw), _one(belief), parts, after[0])
@@ -185,10 +185,6 @@ def _parts(anatomy: Anatomy, x: Tensor, beliefs: Sequence[Prediction], draws: Se
         yield Part(term.of, term.ago, term.weight, value[0])
 
 
-def _questions(name: str, levels: Sequence[Level], knobs: dict) -> int:
-    return count_evaluations(name, levels, **knobs)
-
-
 def _place(
     name: str, levels: Sequence[Level], index: int, knobs: dict, hole: Hole | None
 ) -> tuple[Sequence[Level], int, bool]:
@@ -198,7 +194,7 @@ def _place(
         return levels, index, False
     for stretch, times in stretches(len(levels) - 1, hole.resamplings, hole.jump):
         part = levels[stretch.start : stretch.stop]
-        asked = _questions(name, part, knobs)
+        asked = count_evaluations(name, part, **knobs)
         if index < asked * times:
             return part, index % asked, index // asked < times - 1
         index -= asked * times

@@ -10,7 +10,8 @@ from torch.distributions import Normal, kl_divergence
 
 from playground import autoencode
 from playground.errors import UserError
-from playground.models.variational import CodeAutoencoder, divergence, load_code_autoencoder
+from playground.models.autoencoder import load_autoencoder
+from playground.models.variational import CodeAutoencoder, divergence
 from playground.training.data import read_pictures
 
 SMALL = dict(size=16, code=4, dims=(8, 16))
@@ -69,7 +70,7 @@ def test_the_command_writes_one_that_gives_pictures_back(tmp_path, weight):
     sizes = ["--size", "16", "--dims", "8", "16", "--code", "4", "--images", "5000", "--lr", "5e-3", "--held-out", "2"]
     out = tmp_path / "net"
     autoencode.main(["--data", str(tmp_path / "data"), "--out", str(out), "--kl", str(weight), *sizes])
-    net = load_code_autoencoder(out)
+    net = load_autoencoder(out, CodeAutoencoder)
     assert json.loads((out / "config.json").read_text())["variational"] is net.variational is (weight > 0)
     pictures = read_pictures(tmp_path / "data", 16).x0()
     lost = (net.decode(net.encode(pictures)) - pictures).square().mean()
@@ -80,6 +81,6 @@ def test_the_command_writes_one_that_gives_pictures_back(tmp_path, weight):
 
 def test_what_is_no_such_autoencoder_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(UserError, match="holds no autoencoder"):
-        load_code_autoencoder(tmp_path)
+        load_autoencoder(tmp_path, CodeAutoencoder)
     with pytest.raises(SystemExit, match="--kl must be"):
         autoencode.main(["--data", ".", "--out", str(tmp_path), "--kl", "-1"])

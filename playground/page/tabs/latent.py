@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 
 from playground.errors import UserError
-from playground.images import bundled, encoded, to_pixels, to_tensor
+from playground.images import encoded, to_pixels, to_tensor
 from playground.images.sheets import tiled
 from playground.page.controls import HURRIED, answered, control, errors_shown, safe_image
 from playground.page.endpoints import endpoint
+from playground.page.parts.choices import PICTURES
 from playground.page.parts.easel import picture_of
 from playground.page.parts.given import picture_given
 from playground.page.parts.model import about_model, model_state
@@ -27,7 +28,6 @@ LEAD = _("A small picture for the model to think in. Turn the latent with the sl
 TAB = "latent"
 FIRST, OTHER = "cat", "sunset"  # the two pictures that the tab begins with
 SIDE = 128  # of the pictures that the page keeps and sends along
-NAMES = [(name.capitalize(), name) for name in bundled.PICTURES]
 
 
 def build(page) -> None:
@@ -46,7 +46,7 @@ def build(page) -> None:
                 inputs.append(safe_image(elem_id=f"latent-{place}", buttons=[], alt_text=said, label=said))
                 if place == "image":
                     picture_given(TAB, inputs[-1])
-                inputs.append(control(name, TAB, label=_("Or one of these"), choices=NAMES, value=start))
+                inputs.append(control(name, TAB, label=_("Or one of these"), choices=PICTURES, value=start))
             inputs.append(control("seed", TAB))
             inputs.append(control("checkpoint", TAB, **model_state()))
             about_model(TAB, inputs[-1])
@@ -93,10 +93,7 @@ def questions(device: object) -> Callable:
         return {name: [shown(each) for each in row] for name, row in zip(("latents", "pixels"), rows, strict=True)}
 
     def bent(engine, asked: Mapping, x: torch.Tensor) -> dict:
-        channel, shift = asked.get("channel"), asked.get("shift")
-        if type(channel) is not int or type(shift) not in (int, float) or not -2 <= shift <= 2:
-            raise UserError("A channel is changed by a number between −2 and 2.")
-        z, decoded = latent.bent(latent.latent_space(engine), x, channel, shift)
+        z, decoded = latent.bent(latent.latent_space(engine), x, asked.get("channel"), asked.get("shift"))
         return {"z": shown(z[0]), "decoded": shown(decoded[0])}
 
     def drawn(engine, asked: Mapping, x: torch.Tensor) -> dict:
@@ -132,16 +129,14 @@ def latent_endpoint(
     drawn at random from where those of pictures lie, each number by itself, decoded. And the
     numbers: psnr in dB, the shapes of picture and latent.
     """
-    if not -2 <= shift <= 2:
-        raise UserError("A channel is changed by a number between −2 and 2.")
     engine = engine_for(values["checkpoint"])
     space, side = latent.latent_space(engine), engine.picture_size
     x = chosen_picture(image, values["picture"] or FIRST, side)
     end = chosen_picture(other, values["other_picture"] or OTHER, side)
+    changed, after = latent.bent(space, x, channel, shift)
     found = latent.trip(space, x)
     z, decoded, _pixels = latent.noised(engine, x, values["t"], values["seed"])
     rows = latent.walk(space, x, end)
-    changed, after = latent.bent(space, x, channel, shift)
     named = {"picture": x, "latent": found.z, "back": found.back, "noised-latent": z, "noised-back": decoded,
              "changed-latent": changed, "changed-back": after}  # fmt: skip
     pictures = [(f"{name}.png", each[0]) for name, each in named.items()]

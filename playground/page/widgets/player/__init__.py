@@ -15,26 +15,30 @@ from playground.runs.inside import inside as look_inside
 from playground.runs.opened import laid_open
 
 
-@answered
-def step(asked) -> dict:
-    """What the player asks of a step: {run, lane, step, clipped: null is as in the run} → `opened.laid_open`."""
+def _place(asked: object) -> tuple[dict, tuple[str, int, int]]:
+    """What is asked, and the step that it is asked of: (run, lane, step). Raises UserError."""
     asked = asked if isinstance(asked, dict) else {}
     run, lane, index = asked.get("run"), asked.get("lane"), asked.get("step")
     if not isinstance(run, str) or type(lane) is not int or type(index) is not int:
         raise UserError("This run is not kept any more. Make it again, and open its steps then.")
+    return asked, (run, lane, index)
+
+
+@answered
+def step(asked) -> dict:
+    """What the player asks of a step: {run, lane, step, clipped: null is as in the run} → `opened.laid_open`."""
+    asked, place = _place(asked)
     clipped = asked.get("clipped")
-    return laid_open(run, lane, index, clipped if isinstance(clipped, bool) else None, who=run)
+    return laid_open(*place, clipped if isinstance(clipped, bool) else None, who=place[0])
 
 
 @answered
 def inside(asked) -> dict:
     """What the player asks of the net at a step: {run, lane, step, block, head, told} → `inside.inside`."""
-    asked = asked if isinstance(asked, dict) else {}
-    run, lane, index, block, head = (asked.get(name) for name in ("run", "lane", "step", "block", "head"))
-    if not isinstance(run, str) or type(lane) is not int or type(index) is not int:
-        raise UserError("This run is not kept any more. Make it again, and open its steps then.")
+    asked, place = _place(asked)
+    block, head = asked.get("block"), asked.get("head")
     block, head = block if isinstance(block, str) else "", head if type(head) is int else None
-    return look_inside(run, lane, index, block, head, asked.get("told") is not False, who=run)
+    return look_inside(*place, block, head, asked.get("told") is not False, who=place[0])
 
 
 def player(elem_id: str, **options) -> gr.HTML:
