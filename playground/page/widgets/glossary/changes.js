@@ -1,6 +1,7 @@
 /* Changes: one quiet line that says what the last change did, from what the widgets measure (lib/facts.js). */
 
 import { facts } from "../lib/facts.js";
+import { hears } from "../lib/page.js";
 import * as settings from "../lib/settings.js";
 import { number, percent, text } from "../lib/words.js";
 import { glossary } from "./terms.js";
@@ -120,8 +121,6 @@ export function makeChanges(line, titles, wanted) {
     clearTimeout(timer);
     timer = setTimeout(rest, REST);
   };
-  for (const [kind, heard] of [["lab:set", onSet], ["lab:fact", onFact]]) {
-    const listener = (event) => (line.isConnected ? /** @type {any} */ (heard)(event) : window.removeEventListener(/** @type {string} */ (kind), listener));
-    window.addEventListener(/** @type {string} */ (kind), listener);
-  }
+  hears(line, "lab:set", onSet);
+  hears(line, "lab:fact", onFact);
 }

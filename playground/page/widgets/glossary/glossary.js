@@ -1,5 +1,6 @@
 /* Glossary: every symbol and control explained where it stands (bubble.js), all of them in a window, and what a change did. */
 
+import { recall, remember } from "../lib/page.js";
 import { text } from "../lib/words.js";
 import { makeBubble } from "./bubble.js";
 import { makeChanges } from "./changes.js";
@@ -7,19 +8,11 @@ import { fits, glossary, load, told } from "./terms.js";
 
 const QUIET = "lab-quiet"; // this browser's wish not to be told
 
-const kept = () => {
-  try {
-    return localStorage.getItem(QUIET);
-  } catch {
-    return null; // a browser that keeps nothing
-  }
-};
-
 /** @param {import("../lib/widgets.js").Ui} ui */
 export function mount(ui) {
   const $ = (selector) => ui.element.querySelector(selector);
   const dialog = $("dialog");
-  let quiet = kept() === "1";
+  let quiet = recall(QUIET) === "1";
   const wanted = () => !quiet;
 
   $(".open").textContent = $("h2").textContent = text("Glossary");
@@ -65,11 +58,7 @@ export function mount(ui) {
   function hush(now) {
     quiet = now;
     document.body.classList.toggle("lab-explained", !now);
-    try {
-      now ? localStorage.setItem(QUIET, "1") : localStorage.removeItem(QUIET);
-    } catch {
-      /* for this visit, then */
-    }
+    remember(QUIET, now ? "1" : null);
   }
   $(".spoken").checked = !quiet;
   $(".spoken").onchange = (event) => hush(!event.target.checked);

@@ -1,5 +1,6 @@
 /* Terms: the glossary's entries, and how one is shown. */
 
+import { node } from "../lib/page.js";
 import { text } from "../lib/words.js";
 
 /**
@@ -27,7 +28,7 @@ export function math(host, source) {
   for (const { kind, words } of pieces(source)) {
     if (kind === "plain") host.append(words);
     else if (kind === "letter") host.append(letter(words));
-    else math(host.appendChild(make(kind, "")), words);
+    else math(host.appendChild(node(kind)), words);
   }
   return host;
 }
@@ -36,16 +37,9 @@ const OVER = { "\u0304": "¯", "\u0302": "ˆ", "\u0303": "˜" };
 /** A letter, and what stands over it. */
 function letter(words) {
   const [base, mark] = words.normalize("NFD");
-  if (!OVER[mark]) return make("i", "", words);
-  const made = make("i", "over", base);
+  if (!OVER[mark]) return node("i", "", words);
+  const made = node("i", "over", base);
   made.dataset.over = OVER[mark];
-  return made;
-}
-
-function make(tag, className, words = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = words;
   return made;
 }
 
@@ -54,15 +48,15 @@ const place = (code) => `${code.split(":")[0].replace(/\./g, "/")} · ${code.spl
 
 /** An entry's parts: [symbol and name, everything else]. @param {Term} term */
 export function told(term) {
-  const head = make("span", "head");
-  if (term.symbol) math(head.appendChild(make("span", "lab-math")), term.symbol);
-  head.append(make("span", "", text(term.name)));
-  const body = [make("p", "", text(term.plain))];
-  if (term.formula) body.push(math(make("p", "formula lab-math"), term.formula));
+  const head = node("span", "head");
+  if (term.symbol) math(head.appendChild(node("span", "lab-math")), term.symbol);
+  head.append(node("span", "", text(term.name)));
+  const body = [node("p", "", text(term.plain))];
+  if (term.formula) body.push(math(node("p", "formula lab-math"), term.formula));
   const from = [];
   if (term.source) from.push(text("Source: {paper}", { paper: term.source }));
   if (term.code) from.push(text("In the code: {place}", { place: place(term.code) }));
-  if (from.length) body.push(make("p", "from", from.join(" · ")));
+  if (from.length) body.push(node("p", "from", from.join(" · ")));
   return [head, body];
 }
 

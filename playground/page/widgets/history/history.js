@@ -3,7 +3,7 @@
 import { chart } from "../lib/chart.js";
 import { frame, slider } from "../lib/input.js";
 import * as settings from "../lib/settings.js";
-import { announce, number, text } from "../lib/words.js";
+import { announce, number, text, thousands } from "../lib/words.js";
 
 const LAST = 99; // the setting `moment` for the end, wherever that is
 const SHOWN = ["-4", "-2", "0", "2"]; // log-SNRs whose errors are drawn
@@ -12,8 +12,7 @@ const SHOWN = ["-4", "-2", "0", "2"]; // log-SNRs whose errors are drawn
 export function mount({ element, props, watch, early }) {
   const host = element.querySelector(".history"),
     $ = (selector) => host.querySelector(selector),
-    put = (node, value) => node.textContent === value || (node.textContent = value),
-    thousands = (n) => Math.round(n).toLocaleString(document.documentElement.lang || "en");
+    put = (node, value) => node.textContent === value || (node.textContent = value);
   let past = null, // the value
     sheet = null; // its pictures, once they are decoded
 

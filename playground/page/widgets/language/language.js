@@ -1,6 +1,7 @@
 /* Language: the switch in the page's head. What is chosen stands in the address (lang=) and is remembered here. */
 
 import { query } from "../lib/address.js";
+import { remember } from "../lib/page.js";
 import { state } from "../lib/settings.js";
 import { text } from "../lib/words.js";
 
@@ -18,11 +19,7 @@ export function mount(ui) {
   document.title = text("Diffusion playground");
   if (title) title.textContent = document.title;
   select.onchange = () => {
-    try {
-      localStorage.setItem("lab-language", select.value);
-    } catch {
-      /* a browser that keeps nothing: the address says it */
-    }
+    remember("lab-language", select.value); // and the address says it too
     const url = new URL(location.href);
     if (state.read) url.search = query(url.search, state.table, state.tab, state.values); // it follows with a delay
     url.searchParams.set("lang", select.value);

@@ -5,19 +5,14 @@
 import { bytes } from "../lib/bytes.js";
 import { paintRGB } from "../lib/canvas.js";
 import { pump, slider } from "../lib/input.js";
-import { announce, decibels, number, signed, text } from "../lib/words.js";
+import { node } from "../lib/page.js";
+import { announce, decibels, grouped, number, signed, text } from "../lib/words.js";
 
-const make = (tag, className, words) => {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words !== undefined) made.textContent = words;
-  return made;
-};
 /** [3, 64, 64] as "64 · 64 · 3 = 12,288 numbers". */
 export const counted = ([channels, high, wide]) =>
   text("{shape} = {count} numbers", {
     shape: `${high} · ${wide} · ${channels}`,
-    count: (high * wide * channels).toLocaleString("en").replaceAll(",", " "),
+    count: grouped(high * wide * channels),
   });
 
 /** @param {import("../lib/widgets.js").Ui} ui */
@@ -58,38 +53,34 @@ export function mount({ element, props, server, watch }) {
 
   // ------------------------------------------------------------------ pictures
 
-  function picture(row, name, { n, pixels }, title, note = "", small = false) {
-    let figure = row.querySelector(`[data-name="${name}"]`);
+  /** [canvas, caption] of the figure of this name in a box, which is made if there is none yet. */
+  function framed(box, name, className) {
+    let figure = box.querySelector(`[data-name="${name}"]`);
     if (!figure) {
-      figure = make("figure", `picture${small ? " small" : ""}`);
+      figure = node("figure", className);
       figure.dataset.name = name;
-      const canvas = make("canvas");
+      const canvas = node("canvas");
       canvas.setAttribute("role", "img");
-      figure.append(canvas, make("figcaption"));
-      row.append(figure);
+      figure.append(canvas, node("figcaption"));
+      box.append(figure);
     }
-    paintRGB(figure.firstChild, bytes(pixels), n);
-    figure.firstChild.setAttribute("aria-label", note ? `${title}, ${note}` : title);
-    figure.lastChild.replaceChildren(make("b", "", title), make("span", "", note));
+    return figure.children;
+  }
+  function picture(row, name, { n, pixels }, title, note = "", small = false) {
+    const [canvas, caption] = framed(row, name, `picture${small ? " small" : ""}`);
+    paintRGB(canvas, bytes(pixels), n);
+    canvas.setAttribute("aria-label", note ? `${title}, ${note}` : title);
+    caption.replaceChildren(node("b", "", title), node("span", "", note));
   }
   function arrow(row, name) {
     if (row.querySelector(`[data-arrow="${name}"]`)) return;
-    const made = make("span", "arrow", "→");
+    const made = node("span", "arrow", "→");
     made.dataset.arrow = name;
     made.setAttribute("aria-hidden", "true");
     row.append(made);
   }
   function strip(box, name, pictures, title, note) {
-    let figure = box.querySelector(`[data-name="${name}"]`);
-    if (!figure) {
-      figure = make("figure", "strip");
-      figure.dataset.name = name;
-      const canvas = make("canvas");
-      canvas.setAttribute("role", "img");
-      figure.append(canvas, make("figcaption"));
-      box.append(figure);
-    }
-    const [canvas, caption] = figure.children;
+    const [canvas, caption] = framed(box, name, "strip");
     const { n } = pictures[0];
     canvas.width = n * pictures.length;
     canvas.height = n;
@@ -100,7 +91,7 @@ export function mount({ element, props, server, watch }) {
       context.drawImage(one, k * n, 0);
     });
     canvas.setAttribute("aria-label", `${title}: ${note}`);
-    caption.replaceChildren(make("b", "", `${title} `), make("span", "", note));
+    caption.replaceChildren(node("b", "", `${title} `), node("span", "", note));
   }
 
   // ------------------------------------------------------------------ the parts
@@ -149,9 +140,9 @@ export function mount({ element, props, server, watch }) {
   // ------------------------------------------------------------------ hands
 
   function hand(box, label, options, read, change) {
-    const holder = make("label", "", `${label} `);
-    const input = Object.assign(make("input"), { type: "range", ...options });
-    const output = make("output", "", read(Number(input.value)));
+    const holder = node("label", "", `${label} `);
+    const input = Object.assign(node("input"), { type: "range", ...options });
+    const output = node("output", "", read(Number(input.value)));
     holder.append(input, output);
     box.append(holder);
     input.setAttribute("aria-valuetext", output.textContent);
@@ -162,8 +153,8 @@ export function mount({ element, props, server, watch }) {
     });
   }
   hand($(".noised .hand"), text("Noise"), { min: "0", max: "1000", step: "10", value: String(t) }, (next) => `t = ${next}`, (next) => ((t = next), noised()));
-  const choice = make("label", "", `${text("Channel")} `);
-  const select = make("select");
+  const choice = node("label", "", `${text("Channel")} `);
+  const select = node("select");
   for (let k = 0; k < 3; k++) select.append(new Option(String(k + 1), String(k)));
   select.onchange = () => ((channel = Number(select.value)), bent());
   choice.append(select);

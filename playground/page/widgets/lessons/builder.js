@@ -1,6 +1,7 @@
 /* Builder: a worksheet out of the page as it is set: what is locked and hidden, what is asked; its link and its QR code. */
 
 import { query } from "../lib/address.js";
+import { hears } from "../lib/page.js";
 import * as settings from "../lib/settings.js";
 import { announce, text } from "../lib/words.js";
 import { make } from "./make.js";
@@ -60,8 +61,7 @@ export async function builder(host, ui) {
     use ? draft.uses.set(name, use) : draft.uses.delete(name);
   }
   list();
-  const listener = () => (form.isConnected ? state.tab !== table.dataset.tab && list() : window.removeEventListener("lab:opened", listener));
-  window.addEventListener("lab:opened", listener);
+  hears(form, "lab:opened", () => state.tab !== table.dataset.tab && list());
 
   const hiding = make("details", "", form);
   make("summary", text("Tabs"), hiding);

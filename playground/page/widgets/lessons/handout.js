@@ -1,6 +1,8 @@
 /* Handout: the figures of the open tab with the settings they are of, each as PNG or SVG, and all of them as one PDF. */
 
+import { bytes } from "../lib/bytes.js";
 import { paintRGB } from "../lib/canvas.js";
+import { svg } from "../lib/chart.js";
 import * as settings from "../lib/settings.js";
 import { announce, text } from "../lib/words.js";
 import { download, stem } from "./kept.js";
@@ -68,10 +70,9 @@ export function svgText(chart) {
   const [width, height] = ["width", "height"].map((name) => chart.viewBox.baseVal[name] + 2 * MARGIN);
   const set = (node, attributes) => Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
   set(copy, { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `${-MARGIN} ${-MARGIN} ${width} ${height}`, style: "" });
-  const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  set(ground, { x: -MARGIN, y: -MARGIN, width, height, fill: getComputedStyle(document.body).backgroundColor });
-  copy.prepend(ground);
-  const told = document.createElementNS("http://www.w3.org/2000/svg", "desc");
+  const fill = getComputedStyle(document.body).backgroundColor;
+  copy.prepend(svg("rect", { x: -MARGIN, y: -MARGIN, width, height, fill }));
+  const told = svg("desc");
   told.textContent = location.href;
   copy.prepend(told);
   return new XMLSerializer().serializeToString(copy);
@@ -231,8 +232,7 @@ export async function handout(host, ui) {
     const answer = await ui.server._paper({ pages: pages.map(base64), title: title() });
     said.textContent = answer.error || text("The handout is saved.");
     if (answer.error) return;
-    const bytes = Uint8Array.from(atob(answer.pdf), (one) => one.charCodeAt(0));
-    download(new Blob([bytes], { type: "application/pdf" }), `${stem(title())}.pdf`);
+    download(new Blob([/** @type {BlobPart} */ (bytes(answer.pdf))], { type: "application/pdf" }), `${stem(title())}.pdf`);
     announce(said.textContent);
   }
 }

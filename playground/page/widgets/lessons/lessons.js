@@ -2,6 +2,7 @@
 
 import * as clock from "../lib/clock.js";
 import { facts } from "../lib/facts.js";
+import { hears, press } from "../lib/page.js";
 import * as settings from "../lib/settings.js";
 import { announce, text } from "../lib/words.js";
 import { builder } from "./builder.js";
@@ -272,24 +273,19 @@ export function mount(ui) {
         for (let tries = 0; tries < 100 && !document.getElementById(button[1])?.offsetParent; tries++)
           await new Promise((resolve) => setTimeout(resolve, 50));
         await followed();
-        const found = document.getElementById(button[1]);
-        const press = () => (found?.matches("button") ? found : found?.querySelector("button"))?.click();
-        press();
+        press(button[1]);
         // The Noise tab drops an answer about a picture that has changed meanwhile; then it is asked once more.
         const here = place;
         for (let tries = 0; tries < 5 && button[1].startsWith("noise-"); tries++) {
           await new Promise((resolve) => setTimeout(resolve, 4000));
           if (place !== here || panel.dataset.state !== "asked") break;
-          press();
+          press(button[1]);
         }
       }
     }
   }
 
-  for (const kind of ["lab:fact", "lab:set", "lab:t"]) {
-    const listener = () => (ui.element.isConnected ? queueMicrotask(() => waiting && waiting()) : window.removeEventListener(kind, listener));
-    window.addEventListener(kind, listener);
-  }
+  for (const kind of ["lab:fact", "lab:set", "lab:t"]) hears(ui.element, kind, () => queueMicrotask(() => waiting && waiting()));
   // Files of answers, dropped anywhere.
   window.addEventListener("lab:files", async (/** @type {any} */ { detail }) => {
     const given = await withAnswers(detail);

@@ -1,18 +1,11 @@
 /* Sketch: a small chart on which a curve is drawn, by hand or by keyboard, before the true one is shown. */
 
+import { svg } from "../lib/chart.js";
 import { text } from "../lib/words.js";
 import { at } from "./checks.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const POINTS = 9;
 const [WIDTH, HEIGHT, EDGE] = [300, 170, 26];
-
-function shape(name, attributes, parent) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  parent.append(made);
-  return made;
-}
 
 /**
  * @param {HTMLElement} place
@@ -29,15 +22,15 @@ export function sketch(place, curve, xName, yName) {
   const toY = (y) => HEIGHT - EDGE - ((HEIGHT - 2 * EDGE) * (y - low)) / (high - low || 1);
   const path = (line) => line.map(([x, y], k) => `${k ? "L" : "M"}${toX(x).toFixed(1)} ${toY(y).toFixed(1)}`).join("");
 
-  const chart = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "sketch" }, place);
-  shape("path", { d: `M${EDGE} ${EDGE}V${HEIGHT - EDGE}H${WIDTH - EDGE}`, class: "axes" }, chart);
-  shape("text", { x: WIDTH - EDGE, y: HEIGHT - 8, "text-anchor": "end" }, chart).textContent = xName;
-  shape("text", { x: EDGE, y: 16 }, chart).textContent = yName;
-  const truth = shape("path", { class: "truth" }, chart);
-  const line = shape("path", { class: "drawn" }, chart);
+  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "sketch" }, place);
+  svg("path", { d: `M${EDGE} ${EDGE}V${HEIGHT - EDGE}H${WIDTH - EDGE}`, class: "axes" }, chart);
+  svg("text", { x: WIDTH - EDGE, y: HEIGHT - 8, "text-anchor": "end" }, chart).textContent = xName;
+  svg("text", { x: EDGE, y: 16 }, chart).textContent = yName;
+  const truth = svg("path", { class: "truth" }, chart);
+  const line = svg("path", { class: "drawn" }, chart);
   const grips = points.map(([x], k) => {
     const label = text("{name} at {x}", { name: yName, x: x.toPrecision(3) });
-    const grip = shape("circle", { r: 6, tabindex: 0, role: "slider", "aria-label": label, "data-point": k }, chart);
+    const grip = svg("circle", { r: 6, tabindex: 0, role: "slider", "aria-label": label, "data-point": k }, chart);
     grip.setAttribute("aria-valuemin", low);
     grip.setAttribute("aria-valuemax", high);
     grip.addEventListener("keydown", (event) => {

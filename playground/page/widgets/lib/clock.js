@@ -1,5 +1,7 @@
 /* Clock: one t for the whole page. Who moves it tells; the others hear of it, by the window's event "lab:t". */
 
+import { hears } from "./page.js";
+
 /** The last t told (null before): what a widget that appears later starts from. @type {number | null} */
 export let t = null;
 
@@ -21,9 +23,5 @@ export function hold(value) {
 
 /** Follow t as others move it: `fn(t)`, until `element` leaves the page. */
 export function hear(element, source, fn) {
-  const listener = ({ detail }) => {
-    if (!element.isConnected) return globalThis.removeEventListener("lab:t", listener);
-    if (detail.source !== source) fn(detail.t);
-  };
-  globalThis.addEventListener("lab:t", listener);
+  hears(element, "lab:t", ({ detail }) => detail.source !== source && fn(detail.t));
 }

@@ -2,6 +2,7 @@
  * and the picture of the Noise tab as numbers, which other widgets show too ("lab:picture").
  */
 
+import { hears } from "./page.js";
 import * as settings from "./settings.js";
 
 // ------------------------------------------------------------------ the picture that was given
@@ -68,11 +69,7 @@ export const spreads = (element, tell) => spreaders.set(element, tell);
 
 /** `fn(picture, how many there were before)` for the one there is and for each that follows, until `element` is gone. */
 export function given(element, fn) {
-  const listener = () => {
-    if (element.isConnected) fn(now(), past.length);
-    else globalThis.removeEventListener("lab:given", listener);
-  };
-  globalThis.addEventListener("lab:given", listener);
+  hears(element, "lab:given", () => fn(now(), past.length));
   fn(now(), past.length);
 }
 
@@ -92,10 +89,6 @@ export function share(next) {
 
 /** `fn(picture)` for the one there is and for each that follows, until `element` leaves the page. */
 export function follow(element, fn) {
-  const listener = () => {
-    if (element.isConnected) fn(picture);
-    else window.removeEventListener("lab:picture", listener);
-  };
-  window.addEventListener("lab:picture", listener);
+  hears(element, "lab:picture", () => fn(picture));
   if (picture) fn(picture);
 }

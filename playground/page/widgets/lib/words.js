@@ -50,6 +50,10 @@ export function percent(share) {
   if (p > 99.95 && p < 100) return "> 99.9 %";
   return `${p.toFixed((p > 0 && p < 0.95) || (p > 99 && p < 100) ? 1 : 0)} %`;
 }
+/** A count of many digits, in groups of three as the page's language has them. */
+export const thousands = (n) => Math.round(n).toLocaleString(document.documentElement.lang || "en");
+/** The same with spaces, as in a formula. */
+export const grouped = (n) => n.toLocaleString("en").replaceAll(",", " ");
 export const decibels = (db) => `${number(db, 1)} dB`;
 
 let announcer = null;

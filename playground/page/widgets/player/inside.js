@@ -3,10 +3,11 @@
  */
 
 import { bytes } from "../lib/bytes.js";
+import { svg } from "../lib/chart.js";
 import { colormap, css } from "../lib/colour.js";
 import { calm, frame as onceAFrame, pump } from "../lib/input.js";
-import { announce, number, percent, text } from "../lib/words.js";
-import { node } from "./panes.js";
+import { node } from "../lib/page.js";
+import { announce, grouped, number, percent, text } from "../lib/words.js";
 import { hears, layout, next, written } from "./unet.js";
 
 /** What a block is: a short name for the drawing, and what it does. */
@@ -24,16 +25,6 @@ const KINDS = () => ({
   larger: [text("Double size"), text("Each place becomes four, then a convolution.")],
   head: [text("Head"), text("The channels become what the net says.")],
 });
-const SVG = "http://www.w3.org/2000/svg";
-
-function svg(tag, attributes, parent, words) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  if (words !== undefined) made.textContent = words;
-  if (parent) parent.append(made);
-  return made;
-}
-
 /** Signed bytes, H × W a map, as tiles on a canvas: `columns` in a row, a pixel apart. */
 export function paintTiles(canvas, values, peaks, [count, high, wide], columns, together) {
   const most = together ? Math.max(...peaks) || 1 : 0;
@@ -175,13 +166,13 @@ export function makeInside(server) {
       const one = svg("g", { class: `block ${each.kind}`, role: "button", "data-name": each.name, tabindex: -1 }, root);
       const [title, does] = kinds[each.kind];
       one.setAttribute("aria-label", `${title}, ${side(each)}, ${written(each.shape)}: ${does}`);
-      svg("title", {}, one, does);
+      svg("title", {}, one).textContent = does;
       svg("rect", { x: x + 0.5, y: y + 0.5, width: wide - 1, height: plan.high - 1, rx: 4 }, one);
       svg("rect", { class: "tab", x: x + 0.5, y: y + 0.5, width: 5, height: plan.high - 1 }, one);
       const shape = written(each.shape);
       const roomy = wide > 18 + 6.6 * (title.length + shape.length) + 8;
-      svg("text", { x: x + 11, y: y + 17 }, one, title);
-      if (roomy) svg("text", { class: "shape", x: x + wide - 6, y: y + 17, "text-anchor": "end" }, one, shape);
+      svg("text", { x: x + 11, y: y + 17 }, one).textContent = title;
+      if (roomy) svg("text", { class: "shape", x: x + wide - 6, y: y + 17, "text-anchor": "end" }, one).textContent = shape;
       one.addEventListener("click", () => choose(each.name));
       one.addEventListener("pointerenter", () => fed(each));
       one.addEventListener("pointerleave", () => fed(null));
@@ -242,7 +233,7 @@ export function makeInside(server) {
     const back = hand && hand.dataset.hand; // whoever turned a control goes on turning it
     const heading = node("p", "head");
     heading.append(node("b", "", `${title}, ${side(now)}`), node("span", "number", written(now.shape)));
-    const parts = [heading, node("p", "", does), node("p", "small", text("{weights} learnt numbers", { weights: now.weights.toLocaleString("en").replaceAll(",", " ") }))];
+    const parts = [heading, node("p", "", does), node("p", "small", text("{weights} learnt numbers", { weights: grouped(now.weights) }))];
     if (now.skip) {
       parts.push(node("p", "small", text("Beside what comes from below it is shown what was made on the way down: the arrow.")));
     }

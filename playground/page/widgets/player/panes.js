@@ -2,6 +2,7 @@
 
 import { mapped } from "../lib/colour.js";
 import { paintRGB } from "../lib/canvas.js";
+import { node } from "../lib/page.js";
 import { decibels, number, text } from "../lib/words.js";
 import { clamp, snrDb } from "../maths/forward.js";
 import { sharp } from "./film.js";
@@ -17,13 +18,6 @@ const views = () => ({
 });
 
 const TERMS = { t: "t", SNR: "log_snr" }; // numbers that the glossary explains
-
-export function node(tag, className, words) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (words !== undefined) made.textContent = words;
-  return made;
-}
 
 /**
  * @param {any} player the widget's section

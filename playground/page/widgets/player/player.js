@@ -6,6 +6,7 @@
 import * as clock from "../lib/clock.js";
 import * as facts from "../lib/facts.js";
 import { calm, frame as onceAFrame, slider, wheel } from "../lib/input.js";
+import { hears } from "../lib/page.js";
 import { shortcuts } from "../lib/settings.js";
 import { lines } from "../lib/stream.js";
 import { announce as sayAloud, decibels, text } from "../lib/words.js";
@@ -118,28 +119,26 @@ export function mount(ui) {
     player.classList.toggle("stale", Boolean(stale));
   }
   const onSet = ({ detail: { name, value } }) => {
-    if (!element.isConnected) return window.removeEventListener("lab:set", onSet);
     const made = state.film && state.film.start.settings;
     if (!made || !(name in made)) return;
     if (JSON.stringify(value) === JSON.stringify(made[name])) changed.delete(name);
     else changed.add(name);
     older();
   };
-  window.addEventListener("lab:set", onSet);
+  hears(element, "lab:set", onSet);
 
   const ending = (steps) =>
     steps ? text("Stopped. What had come is kept: {steps} steps.", { steps }) : text("Stopped before the first step.");
 
   // The press on Stop: the server says nothing more, so the page itself ends the run.
   const onStop = ({ detail }) => {
-    if (!element.isConnected) return window.removeEventListener("lab:stop", onStop);
     if (detail !== id || !state.film || state.film.end) return;
     state.film.stop("stopped");
     if (feed) feed.abort();
     if (motion.following && state.film.places.length) leap();
     finish();
   };
-  window.addEventListener("lab:stop", onStop);
+  hears(element, "lab:stop", onStop);
 
   // ------------------------------------------------------------------ the place in hand
 

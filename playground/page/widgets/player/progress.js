@@ -1,8 +1,8 @@
 /* Progress: the curve under the pictures, one line a lane over the places of the run. */
 
 import { chart as makeChart, svg } from "../lib/chart.js";
+import { node } from "../lib/page.js";
 import { number, text } from "../lib/words.js";
-import { node } from "./panes.js";
 
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 const about = (curve) =>

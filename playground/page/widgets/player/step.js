@@ -5,9 +5,9 @@
 import { bytes } from "../lib/bytes.js";
 import { paintRGB } from "../lib/canvas.js";
 import { pump } from "../lib/input.js";
+import { node } from "../lib/page.js";
 import { announce, number, percent, text } from "../lib/words.js";
 import { makeInside } from "./inside.js";
-import { node } from "./panes.js";
 
 /** The parts in the order in which they are made: sign, what it is. */
 const PARTS = () => ({

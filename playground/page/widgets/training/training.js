@@ -6,7 +6,7 @@ import { bytes } from "../lib/bytes.js";
 import { chart } from "../lib/chart.js";
 import { frame, slider } from "../lib/input.js";
 import { lines } from "../lib/stream.js";
-import { announce, number, text } from "../lib/words.js";
+import { announce, number, text, thousands } from "../lib/words.js";
 import { Log } from "./log.js";
 
 /** Rows of RGB pictures (n × size × size × 3 bytes each) on one canvas; `rows[j][i]` stands in row j, column i. */
@@ -65,7 +65,6 @@ export function mount({ element, props, trigger, server, watch, early }) {
     label: text("Distance from the nearest of your pictures, against pictures seen"),
   });
   const put = (node, value) => node.textContent === value || (node.textContent = value);
-  const thousands = (n) => Math.round(n).toLocaleString(document.documentElement.lang || "en");
   const pictures = (look) => {
     const rows = ["hats", "pictures", "near"].filter((row) => look[row]);
     if (!decoded.has(look)) decoded.set(look, Object.fromEntries(rows.map((row) => [row, split(look[row], log.start.size)])));

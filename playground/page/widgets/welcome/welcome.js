@@ -4,6 +4,7 @@ import { bytes } from "../lib/bytes.js";
 import { pixels } from "../lib/canvas.js";
 import * as clock from "../lib/clock.js";
 import { calm } from "../lib/input.js";
+import { press, recall, remember } from "../lib/page.js";
 import * as settings from "../lib/settings.js";
 import { text } from "../lib/words.js";
 import { makeReel } from "./reel.js";
@@ -11,21 +12,6 @@ import { makeReel } from "./reel.js";
 const PLACE = "lab-welcome"; // in this browser: the step in hand, or "closed"
 const FRAME = 50; // ms between two pictures of the film
 const LINKED = /^(lang|tab|__theme|welcome)$/; // what an address may have and still be nobody's link
-
-const kept = () => {
-  try {
-    return localStorage.getItem(PLACE);
-  } catch {
-    return null;
-  }
-};
-const keep = (value) => {
-  try {
-    localStorage.setItem(PLACE, value);
-  } catch {
-    /* it appears again next time */
-  }
-};
 
 /** Whether it appears: to who comes without a link and has not closed it; begun, it goes on after a reload. */
 export function wantedAt(search, place) {
@@ -43,10 +29,6 @@ export function mount(ui) {
   let playing = false;
   let shown = 0; // ms of the film
 
-  const press = (id) => {
-    const found = document.getElementById(id);
-    (found?.matches("button") ? found : found?.querySelector("button"))?.click();
-  };
   /** What is to be done, what does it or leads there, and how the page tells that it is done. */
   const steps = [
     {
@@ -95,7 +77,7 @@ export function mount(ui) {
       const step = steps[place];
       if (card.hidden || step.event !== kind || !step.done(event.detail)) return;
       place += 1;
-      keep(String(place));
+      remember(PLACE, String(place));
       write();
     });
   }
@@ -113,12 +95,12 @@ export function mount(ui) {
     card.hidden = true;
     playing = false;
     document.body.classList.remove("lab-welcomed");
-    keep("closed");
+    remember(PLACE, "closed");
   }
   $(".close").onclick = () => (close(), /** @type {HTMLElement} */ (document.querySelector("#glossary .open, #lessons .open"))?.focus());
   window.addEventListener("lab:welcome", () => {
     place = 0;
-    keep("0");
+    remember(PLACE, "0");
     open();
     $(".go").focus();
   });
@@ -175,10 +157,10 @@ export function mount(ui) {
     $("canvas").getContext("2d").putImageData(image, 0, 0);
   }
 
-  const before = kept();
+  const before = recall(PLACE);
   if (wantedAt(location.search, before)) {
     place = Math.min(Number(before) || 0, steps.length - 1);
-    keep(String(place));
+    remember(PLACE, String(place));
     open();
   }
 }
