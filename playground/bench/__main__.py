@@ -8,7 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
-from playground.bench import crowd, growth, offline, timing
+from playground.bench import crowd, growth, lesson, offline, timing
 from playground.errors import UserError
 from playground.report import save
 
@@ -17,7 +17,7 @@ BENCHMARKS = {
     "samplers": offline.samplers,
     "timing": timing.timing,
     "stream": crowd.stream,
-    "class": crowd.lesson,
+    "class": lesson.lesson,
     "growth": growth.growth,
     "start": crowd.start,
     "soak": crowd.soak,

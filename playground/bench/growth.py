@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from playground.bench.crowd import percentile, taught
+from playground.bench.lesson import percentile, taught
 from playground.bench.timing import processor
 from playground.checkpoints import load
 from playground.models.devices import threads

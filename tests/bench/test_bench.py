@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from playground.bench import __main__ as command
-from playground.bench import crowd, growth, offline
+from playground.bench import crowd, growth, lesson, offline
 from playground.bench.student import Press, Visit, visit
 from playground.checkpoints import load
 from playground.engine import get_engine
@@ -121,9 +121,9 @@ def test_a_student_gets_the_pictures_of_a_solo_run(app_url, settings):
     assert seen.asked < seen.first < seen.done and seen.messages >= 3
     checkpoint = load()
     runtime = fastest(checkpoint)
-    assert crowd._strange(checkpoint, runtime, [seen]) == 0
+    assert lesson._strange(checkpoint, runtime, [seen]) == 0
     seen.pictures[0] = seen.pictures[0] ^ 1
-    assert crowd._strange(checkpoint, runtime, [seen]) == 1
+    assert lesson._strange(checkpoint, runtime, [seen]) == 1
 
 
 @pytest.mark.parametrize("stop", [False, True])
@@ -151,7 +151,7 @@ def test_growth_is_a_table_and_a_plot_of_what_the_classes_met_with(tiny_checkpoi
         visits = [Visit({}, asked=0.0, first=0.05, done=(k + 1) / 10, pictures=[0]) for k in range(students)]
         visits[-1].error = "gone" if students == 30 else None
         offline, net = [20 * 2 * crowd.STEPS] * 2, fastest(loaded)
-        return crowd.Lesson(students, pictures, net, visits, visits[0], offline, 500.0 + students, (3.0, 2.0))
+        return lesson.Lesson(students, pictures, net, visits, visits[0], offline, 500.0 + students, (3.0, 2.0))
 
     monkeypatch.setattr(growth, "taught", taught)
     report = growth.growth(str(tiny_checkpoint), out=tmp_path)

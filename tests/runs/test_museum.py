@@ -11,10 +11,11 @@ from playground.engine.known import Known
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.predictions import Prediction, q_sample
-from playground.runs import museum as pieces
+from playground.runs import faults
+from playground.runs.faults import Fault, of_unit_range, to_unit_range
 from playground.runs.lanes import lane_for
 from playground.runs.live import Live
-from playground.runs.museum import PIECES, Fault, measured, museum, of_unit_range, to_unit_range
+from playground.runs.museum import PIECES, measured, museum
 from playground.runs.opened import opened
 from playground.runs.settings import MUSEUM, SYMPTOMS
 from playground.schedules import SCHEDULES, spaced
@@ -42,7 +43,7 @@ def test_without_a_fault_the_picture_is_the_right_one(engine):
     """What alters a run alters nothing where nothing is to be altered, clipping by itself included."""
     values = {"seed": 3, "steps": 4, "sampler": "ddpm", "prompt": "cat", "style": "flat", "guidance_scale": 3.0}
     lanes = [lane_for(engine, values) for _ in range(2)]
-    pieces.spoil(lanes[1], Fault(), engine)
+    faults.spoil(lanes[1], Fault(), engine)
     run = Live(engine, lanes)
     run.finish()
     assert torch.equal(lanes[0].final, lanes[1].final)
@@ -55,7 +56,7 @@ def test_what_is_shown_of_a_faulty_step_is_what_its_sampler_was_told(engine):
     """Not what the net said to it."""
     lane = lane_for(engine, {"seed": 3, "steps": 3, "sampler": "ddim"})
     answer = lambda said, x, level: Prediction.from_output("x0", torch.full_like(x, 0.5), x, level)  # noqa: E731
-    pieces.spoil(lane, Fault(answer=answer), engine)
+    faults.spoil(lane, Fault(answer=answer), engine)
     Live(engine, [lane]).finish()
     assert all((frame.x0_hat == 191).all() for frame in lane.frames)  # 0.5 as a grey level
     with pytest.raises(UserError, match="on purpose"):
@@ -88,7 +89,7 @@ def test_the_missing_scale_is_that_of_algorithm_2():
     def quiet(shape):
         return torch.zeros(tuple(shape), dtype=torch.float64)
 
-    sampling = pieces.unscaled_ddpm(x, [here, there, schedule.level(8)], quiet)
+    sampling = faults.unscaled_ddpm(x, [here, there, schedule.level(8)], quiet)
     next(sampling)
     after, _level = sampling.send(Prediction.from_output("eps", eps, x, here))
     beta, alpha_bar = schedule.beta[10], schedule.alpha_bar[10]
@@ -97,7 +98,7 @@ def test_the_missing_scale_is_that_of_algorithm_2():
 
 def test_numbers_cut_to_whole_are_0_but_for_white():
     x = torch.tensor([-1.0, 0.0, 0.99, 1.0]).view(1, 1, 2, 2)
-    cut = pieces.cut_to_whole(Known(gaussian(), SCHEDULES["cosine"].make(), 2, 1).space, x)
+    cut = faults.cut_to_whole(Known(gaussian(), SCHEDULES["cosine"].make(), 2, 1).space, x)
     assert to_pixels(cut[0].expand(3, -1, -1))[..., 0].tolist() == [[0, 0], [0, 1]]
 
 
