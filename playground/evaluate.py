@@ -40,6 +40,7 @@ from playground.training.tables import evaluation_tables
 
 QUICK = {"prompted": 32, "asked": 32, "combinations": 24, "swapped": 16, "prompts": 2, "unconditional": 64, "taught": 2}
 QUICK_STEPS, QUICK_SAMPLED, QUICK_SHEET = [5, 10, 20], 8, 16
+LONG = "longer"  # among the measures: the one that a first look goes without
 SHEET = "sheets"  # among the measures: the pictures for the card
 SEVERAL = 8  # prompts on a sheet, and seeds of each, where many pictures fit a prompt
 
@@ -58,10 +59,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="as in the training (what the checkpoint says)")
     parser.add_argument("--measures", nargs="+", choices=[*MEASURES, SHEET], metavar="NAME",
                         help=f"of {', '.join([*MEASURES, SHEET])} (those that the card does not have yet)")  # fmt: skip
-    parser.add_argument("--pictures", type=count, default=16, help="for each sampler and number of steps (16)")
+    parser.add_argument("--pictures", type=count, default=Amounts.sampled,
+                        help="for each sampler and number of steps (%(default)s)")  # fmt: skip
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS), metavar="NAME",
                         help=f"of {', '.join(SAMPLERS)} (all)")  # fmt: skip
-    parser.add_argument("--steps", nargs="+", type=count, default=[5, 10, 20, 50], help="(5 10 20 50)")
+    parser.add_argument("--steps", nargs="+", type=count, default=[],
+                        help="of all samplers (5 10 20 50, of a distilled model 1 2 4 8)")  # fmt: skip
     parser.add_argument("--guidance", type=float, default=2.0, help="scale, for prompts and the sheet (%(default)s)")
     parser.add_argument("--teacher", help="of a distilled model: the model whose pictures it should give back")
     parser.add_argument("--prompts", type=Path, metavar="FILE", help="for the sheet, one a line (well-known ones)")
@@ -149,7 +152,8 @@ class Command:
             there = self._earlier()
         if there and not self.args.measures:
             print(f"There already: {', '.join(there)}. Name them with --measures to take them again.")
-        wanted = self.args.measures or [name for name in (*MEASURES, SHEET) if name not in there]
+        passed = (*there, LONG) if self.args.quick else there
+        wanted = self.args.measures or [name for name in (*MEASURES, SHEET) if name not in passed]
         take(self.evaluation, [name for name in MEASURES if name in wanted], lambda name: self.tell())
         if (self.args.card or self.args.sheet) and SHEET in wanted:
             began = time.monotonic()
@@ -193,8 +197,9 @@ class Command:
             "sampler": evaluation.sampler,
             "steps": evaluation.own_steps,
             "guidance_scale": evaluation.guidance,
+            "guidance_inside": evaluation.inside is not None,
             "device": evaluation.device,
-            "amounts": asdict(evaluation.amounts) | {"samplers": list(args.samplers), "steps": list(args.steps)},
+            "amounts": asdict(evaluation.amounts) | {"samplers": list(args.samplers), "steps": list(evaluation.steps)},
         }
         return about | evaluation.results | {"skipped": evaluation.skipped}
 

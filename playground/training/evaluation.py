@@ -28,6 +28,7 @@ from playground.training.reader import Reader, train_reader
 
 SAMPLER, STEPS = "ddpm", 20  # of most pictures; a model made for few steps is asked for as many, with ddim
 SCALES = (1.0, 2.0, 4.0, 8.0)  # of guidance, for the trade of what is asked against how different the pictures are
+COMPARED, COMPARED_FEW = (5, 10, 20, 50), (1, 2, 4, 8)  # steps for all samplers, of a model and of a student
 REAL = 8000  # real pictures that generated ones are compared with: more change nothing that can be seen
 
 
@@ -42,7 +43,7 @@ class Amounts:
     prompts: int = 8  # for the spread, some seeds of each
     unconditional: int = 512
     taught: int = 12  # prompts on which a student is compared with its teacher
-    sampled: int = 16  # for each sampler and number of steps
+    sampled: int = 32  # for each sampler and number of steps
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Evaluation:
     device: str = "cpu"
     amounts: Amounts = field(default_factory=Amounts)
     samplers: Sequence[str] = tuple(SAMPLERS)
-    steps: Sequence[int] = (5, 10, 20, 50)
+    steps: Sequence[int] = ()  # for which the samplers are compared; without any, those that suit the model
     readers: Path | None = None  # the folder where readers are kept from one evaluation to the next
     teacher: Denoiser | None = None
     results: dict = field(default_factory=dict)
@@ -66,16 +67,22 @@ class Evaluation:
         self.checkpoint = self.denoise.checkpoint
         made_for = getattr(self.checkpoint, "steps", None)
         self.sampler, self.own_steps = ("ddim", made_for) if made_for else (SAMPLER, STEPS)
-        inside = getattr(self.checkpoint, "guidance", None)  # of a student: it answers with guidance by itself
-        self.scales = SCALES if inside is None else (inside,)
-        self.guidance = self.guidance if inside is None else inside
+        self.inside = getattr(self.checkpoint, "guidance", None)  # of a student: it answers with guidance by itself
+        self.scales = SCALES if self.inside is None else (self.inside,)
+        self.guidance = self.guidance if self.inside is None else self.inside
+        self.steps = self.steps or (COMPARED if self.inside is None else COMPARED_FEW)
 
     # ---------------------------------------------------------------------------------------- what it is measured on
 
     @cached_property
-    def features(self) -> tuple[Tensor, Tensor]:
-        """Simple features of the training pictures and of those held out, (N, F) each."""
-        return tuple(map(quality.features_of, self.pictures))
+    def of_training(self) -> Tensor:
+        """Simple features of the training pictures, (N, F)."""
+        return quality.features_of(self.pictures[0])
+
+    @cached_property
+    def of_held(self) -> Tensor:
+        """The same of the pictures held out."""
+        return quality.features_of(self.pictures[1])
 
     @cached_property
     def conditions(self) -> list[Condition]:

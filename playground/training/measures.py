@@ -1,4 +1,7 @@
-"""The measures of an evaluation, each by its name in `MEASURES`: they write what they find into its results."""
+"""The measures of an evaluation, each by its name in `MEASURES`: they write what they find into its results.
+
+Here are those that any pictures allow; those that read words off pictures are in `read_measures`.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,17 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
 from playground.errors import UserError
-from playground.images.measures import sharpness
 from playground.models.conditioning import Condition
-from playground.models.denoiser import Denoiser
 from playground.samplers import SAMPLERS
 from playground.training import quality
-from playground.training.asking import COLOURED, Asked, colour_of, fitting, parts_of_captions, swapped_colours
-from playground.training.data import PictureSet
 from playground.training.evaluation import Evaluation
-from playground.training.reader import labels
+from playground.training.read_measures import longer, spread, teacher, unconditional, words
 
-TEACHER_STEPS = 20  # of the teacher's pictures that a student should give back, with ddim and guidance
 REFERENCE, REFERENCE_STEPS = "heun", 100  # where the samplers' pictures of the same noise should end up
-STUDENT_STEPS = (1, 2, 4, 8)
-READ = 0.5  # probability from which a word counts as seen
-SPREAD_SEEDS = 8
 NO_DATA = "Denoising error, retrieval, copying and energy distance need --data, enough of it to hold two pictures out."
-NO_WORDS = "Whether it shows what was asked, and how much the seed decides, is read where metadata lists `words`."
 
 
 def take(evaluation: Evaluation, names: Sequence[str], done: Callable[[str], None] = lambda name: None) -> None:
@@ -61,7 +54,7 @@ def likeness(evaluation: Evaluation) -> None:
     if not evaluation.needs(evaluation.pictures, NO_DATA) or evaluation.has_words:
         return
     training, held = evaluation.pictures
-    of_training, of_held = evaluation.features
+    of_training, of_held = evaluation.of_training, evaluation.of_held
     asked = evaluation.order[: evaluation.amounts.prompted]
     made = _features_for(evaluation, [evaluation.conditions[k] for k in asked], "prompts held out")
     evaluation.results["copying"] = quality.copying(made, of_held, of_training) | {"pictures": len(made)}
@@ -91,180 +84,27 @@ def _features_for(evaluation: Evaluation, conditions: Sequence[Condition], label
     return quality.features(evaluation.drawn(conditions, range(len(conditions)), label))
 
 
-def words(evaluation: Evaluation) -> None:
-    """Whether the reader finds what was asked: for parts of captions, combinations never seen, swapped colours; and
-    how sharp and how near to real ones these pictures are."""
-    if not evaluation.needs(evaluation.has_words, NO_WORDS):
-        return
-    held = evaluation.pictures[1]
-    asked = parts_of_captions(held, evaluation.amounts.asked)
-    seen = evaluation.drawn(
-        [evaluation.condition(a.prompt, a.style) for a in asked], range(len(asked)), "parts of captions"
-    )
-    features, found = evaluation.reader.look(seen)
-    _, in_real = evaluation.reader.look_at(held)
-    true, known = (part[:, : len(evaluation.reader.words)] for part in labels(held, evaluation.reader))
-    words = {
-        "pictures": len(asked),
-        **_shown(evaluation, asked, found),
-        "real": (in_real > READ)[true > 0].float().mean(),
-    }
-    words["real_pictures"] = len(held)
-    words["false_alarms"] = (in_real > READ)[(true == 0) & (known > 0)].float().mean()
-    of_training, of_held = evaluation.features
-    copying = quality.copying(quality.features(seen), of_held, of_training)
-    evaluation.results["copying"] = copying | {"pictures": len(seen)}
-    _, of_real, _ = evaluation.real
-    words["frechet"] = quality.frechet_distance(features, of_real)
-    words["frechet_real"] = quality.frechet_distance(of_real[: len(asked)], of_real[len(asked) :])
-    words["sharpness"] = sharpness(seen)
-    words["sharpness_real"] = sharpness(held.x0())
-
-    never = evaluation.counts.never_together()
-    if never:
-        times = -(-evaluation.amounts.combinations // len(never))
-        combined = [pair for pair in never for _ in range(times)][: max(len(never), evaluation.amounts.combinations)]
-        conditions = [evaluation.condition(pair.prompt, pair.style) for pair in combined]
-        _, found = evaluation.reader.look(evaluation.drawn(conditions, range(len(combined)), "combinations never seen"))
-        words["combinations"] = {"pictures": len(combined), "pairs": len(never), **_shown(evaluation, combined, found)}
-        unread = [(pair, k) for pair in evaluation.left_out for k in fitting(evaluation.pictures[0], pair)]
-        if unread:
-            _, found = evaluation.reader.look_at(evaluation.pictures[0], [k for _, k in unread])
-            real = _shown(evaluation, [pair for pair, _ in unread], found)
-            words["combinations"] |= {"real": real["shown"], "real_pictures": len(unread)}
-    if swapped := swapped_colours(evaluation.counts, evaluation.amounts.swapped):
-        conditions = [evaluation.condition(each.prompt, each.style) for each in swapped]
-        # Both orders of two colours begin with the same noise: all that differs is the order.
-        _, found = evaluation.reader.look(
-            evaluation.drawn(conditions, [k // 2 for k in range(len(swapped))], "swapped colours")
-        )
-        words["swapped"] = {"pictures": len(swapped)} | _colours_right(evaluation, swapped, found)
-        pairs = [(Asked(colours, held.styles[k]), k) for k in range(len(held)) if (colours := _two_colours(held, k))]
-        if pairs:
-            right = _colours_right(evaluation, [pair for pair, _ in pairs], in_real[[k for _, k in pairs]])
-            words["swapped"] |= {"real": right["right"], "real_pictures": len(pairs)}
-    evaluation.results["words"] = _plain(words)
-
-
-def _shown(evaluation: Evaluation, asked: Sequence[Asked], found: Tensor) -> dict:
-    """Share of the asked phrases that are seen in the pictures, overall and for each phrase: [seen, asked]."""
-    each: dict[str, list[int]] = {}
-    for one, row in zip(asked, found, strict=True):
-        for phrase in one.phrases:
-            if phrase in evaluation.reader.index:
-                counted = each.setdefault(phrase, [0, 0])
-                counted[0] += int(row[evaluation.reader.index[phrase]] > READ)
-                counted[1] += 1
-    seen, of = (sum(counted[k] for counted in each.values()) for k in (0, 1))
-    return {"shown": seen / max(1, of), "by_word": dict(sorted(each.items()))}
-
-
-def _colours_right(evaluation: Evaluation, asked: Sequence[Asked], found: Tensor) -> dict:
-    """Share of the pictures whose hair and whose clothes are likelier of the asked colour than of any other."""
-    columns = {noun: [k for word, k in evaluation.reader.index.items() if colour_of(word, noun)] for noun in COLOURED}
-    right = []
-    for one, row in zip(asked, found, strict=True):
-        wanted = {phrase.split()[-1]: evaluation.reader.index.get(phrase) for phrase in one.phrases}
-        best = {noun: columns[noun][row[columns[noun]].argmax()] for noun in COLOURED}
-        right.append([best[noun] == wanted[noun] for noun in COLOURED])
-    shares = torch.tensor(right, dtype=torch.float32)
-    return {"right": shares.prod(dim=1).mean().item()} | dict(zip(COLOURED, shares.mean(dim=0).tolist(), strict=True))
-
-
-def _real_of(evaluation: Evaluation, asked: Asked, count: int = 48) -> tuple[Tensor, Tensor]:
-    """Real pictures that a prompt fits, (N, 3, S, S), and their features for the reader."""
-    rows = random.Random(0).sample(found := fitting(evaluation.pictures[0], asked), min(count, len(found)))
-    pictures = evaluation.pictures[0].x0(torch.tensor(rows))
-    return pictures, evaluation.reader.look(pictures)[0]
-
-
-def _of_prompts(evaluation: Evaluation, asked: Sequence[Asked], made: Tensor) -> dict:
-    """What can be said of `SPREAD_SEEDS` pictures for each of some prompts, beside real ones of the same."""
-    features, found = evaluation.reader.look(made)
-    own, real, of_real, fresh = [], [], [], []
-    for one, pictures, seen in zip(asked, made.split(SPREAD_SEEDS), features.split(SPREAD_SEEDS), strict=True):
-        there, features_there = _real_of(evaluation, one)
-        own.append((quality.spread(pictures), quality.spread(seen)))
-        real.append((quality.spread(there), quality.spread(features_there)))
-        of_real.append(features_there[:SPREAD_SEEDS])
-        fresh.append(features_there[SPREAD_SEEDS : 2 * SPREAD_SEEDS])
-    (pixels, read), (real_pixels, real_read) = (torch.tensor(each).mean(dim=0).tolist() for each in (own, real))
-    of_real, fresh = torch.cat(of_real), torch.cat(fresh)
-    return {
-        "shown": _shown(evaluation, [one for one in asked for _ in range(SPREAD_SEEDS)], found)["shown"],
-        "spread": pixels / real_pixels,
-        "spread_read": read / real_read,
-        "grey_levels": 127.5 * pixels,
-        "real_grey_levels": 127.5 * real_pixels,
-        "sharpness": sharpness(made),
-        "frechet": quality.frechet_distance(features, of_real),
-        "frechet_real": quality.frechet_distance(fresh, of_real),
-        **quality.manifold(of_real, features),
-        "real": quality.manifold(of_real, fresh),
-    }
-
-
-def _asked_often(evaluation: Evaluation, asked: Sequence[Asked]) -> tuple[list[Condition], list[int]]:
-    conditions = [evaluation.condition(one.prompt, one.style) for one in asked for _ in range(SPREAD_SEEDS)]
-    return conditions, list(range(len(conditions)))
-
-
-def spread(evaluation: Evaluation) -> None:
-    """How different the pictures of one prompt are, by guidance, beside real ones of the same prompt."""
-    if not evaluation.needs(evaluation.has_words and evaluation.roomy, NO_WORDS):
-        return
-    asked = evaluation.roomy[: evaluation.amounts.prompts]
-    conditions, seeds = _asked_often(evaluation, asked)
-    found = evaluation.results.setdefault("spread", {"by_guidance": {}}) | {
-        "prompts": len(asked),
-        "seeds": SPREAD_SEEDS,
-    }
-    evaluation.results["spread"] = found
-    for scale in evaluation.scales:
-        if f"{scale:g}" not in found["by_guidance"]:
-            made = evaluation.drawn(conditions, seeds, f"guidance {scale:g}", scale)
-            found["by_guidance"][f"{scale:g}"] = _of_prompts(evaluation, asked, made)
-            evaluation.noted()
-
-
-def unconditional(evaluation: Evaluation) -> None:
-    """Pictures that nothing was asked of, beside as many real ones."""
-    if not evaluation.needs(evaluation.pictures and evaluation.pictures[0].words, NO_WORDS):
-        return
-    _, of_real, _ = evaluation.real
-    count = min(evaluation.amounts.unconditional, len(of_real) // 2)
-    made = evaluation.drawn([Condition()] * count, range(count), "no condition")
-    features, _ = evaluation.reader.look(made)
-    fresh, others = of_real[:count], of_real[count:]
-    evaluation.results["unconditional"] = {
-        "pictures": count,
-        "real_pictures": len(others),
-        "frechet": quality.frechet_distance(features, others),
-        "frechet_real": quality.frechet_distance(fresh, others),
-        "sharpness": sharpness(made),
-        "sharpness_real": sharpness(evaluation.pictures[1].x0()),
-        **quality.manifold(others[:count], features),
-        "real": quality.manifold(others[:count], fresh),
-    }
-
-
 def samplers(evaluation: Evaluation) -> None:
     """What each sampler makes of so many steps, from the same noises for the same prompts, without guidance, which
-    doubles the NFE and leaves the data's distribution on purpose. Every cell rests on the same pictures."""
-    count = evaluation.amounts.sampled
+    doubles the NFE and leaves the data's distribution on purpose. Every cell rests on the same pictures.
+
+    A student is not held against a converged picture: it was made for few steps, and many lead it elsewhere.
+    """
+    count, student = evaluation.amounts.sampled, evaluation.inside is not None
     conditions = [evaluation.conditions[evaluation.order[k % len(evaluation.order)]] for k in range(count)]
     last = min(REFERENCE_STEPS, evaluation.checkpoint.T)
 
     def made(name: str, steps: int, label: str) -> tuple[Tensor, float]:
         return quality.generate(evaluation.denoise, conditions, range(count), name, steps, label=label)
 
-    reference, _ = made(REFERENCE, last, "reference")
     cells = [(name, steps) for name in evaluation.samplers for steps in evaluation.steps]
     rows = evaluation.results.setdefault("samplers", [])
     there = {(row["sampler"], row["steps"]) for row in rows}
-    evaluation.results["reference"] = {"sampler": REFERENCE, "steps": last, "pictures": count}
-    if evaluation.pictures and 2 * count <= len(evaluation.features[1]):
-        mean, deviation = quality.energy_floor(evaluation.features[1], count)
+    if not student:
+        reference, _ = made(REFERENCE, last, "reference")
+        evaluation.results["reference"] = {"sampler": REFERENCE, "steps": last, "pictures": count}
+    if evaluation.pictures and 2 * count <= len(evaluation.of_held):
+        mean, deviation = quality.energy_floor(evaluation.of_held, count)
         evaluation.results["real_pictures"] = {"pictures": count, "mean": mean, "deviation": deviation}
     for number, (name, steps) in enumerate(cells, start=1):
         if (name, steps) in there:
@@ -274,57 +114,12 @@ def samplers(evaluation: Evaluation) -> None:
         except UserError:  # more steps than the schedule has, or a sampler that breaks down with so few
             continue
         row = {"sampler": name, "steps": steps, "pictures": count, "nfe": nfe}
-        if SAMPLERS[name].order and (name, steps) != (REFERENCE, last):
-            row["rmse"] = (found - reference).square().mean().sqrt().item()
+        if SAMPLERS[name].order and not student and (name, steps) != (REFERENCE, last):
+            row["rmse"], row["rmse_error"] = quality.rmse(found, reference)
         if evaluation.pictures:
-            row["energy_distance"] = quality.energy_distance(quality.features(found), evaluation.features[1])
+            row["energy_distance"] = quality.energy_distance(quality.features(found), evaluation.of_held)
         rows.append(row)
         evaluation.noted()
-
-
-def teacher(evaluation: Evaluation) -> None:
-    """A student beside its teacher, from the same noises: at its own few steps, and at as many evaluations."""
-    if evaluation.teacher is None:
-        return
-    if not evaluation.needs(evaluation.has_words and evaluation.roomy, NO_WORDS):
-        return
-    asked = evaluation.roomy[: evaluation.amounts.taught]
-    conditions, seeds = _asked_often(evaluation, asked)
-    teacher = {"scale": evaluation.guidance, "steps": TEACHER_STEPS, "name": evaluation.teacher.checkpoint.name}
-
-    def drawn(denoise: Denoiser, steps: int, scale: float) -> tuple[Tensor, float]:
-        label = f"{denoise.checkpoint.name}, {steps} steps"
-        return quality.generate(denoise, conditions, seeds, "ddim", steps, scale, label)
-
-    target, nfe = drawn(evaluation.teacher, TEACHER_STEPS, evaluation.guidance)
-    rows = [{"who": "teacher", "steps": TEACHER_STEPS, "nfe": nfe} | _of_prompts(evaluation, asked, target)]
-    for steps in STUDENT_STEPS:
-        # A guided step of the teacher costs two evaluations; for a single one it goes without guidance.
-        for who, denoise, taken in (
-            ("student", evaluation.denoise, steps),
-            ("teacher", evaluation.teacher, max(1, steps // 2)),
-        ):
-            made, nfe = drawn(denoise, taken, evaluation.guidance if who == "student" or steps > 1 else 1.0)
-            row = {"who": who, "steps": taken, "nfe": nfe, "off": quality.grey_levels(made, target)}
-            rows.append(row | _of_prompts(evaluation, asked, made))
-    real = sharpness(torch.cat([_real_of(evaluation, one)[0] for one in asked]))
-    evaluation.results["teacher"] = teacher | {
-        "rows": rows, "prompts": len(asked), "seeds": SPREAD_SEEDS, "sharpness_real": real,
-    }  # fmt: skip
-
-
-def _two_colours(pictures: PictureSet, k: int) -> tuple[str, str] | None:
-    """The colours of hair and clothes that are true of a picture, if there is one of each and they differ."""
-    found = [[word for word in pictures.words[k] if colour_of(word, noun)] for noun in COLOURED]
-    if any(len(each) != 1 for each in found):
-        return None
-    (hair,), (clothes,) = found
-    return (hair, clothes) if hair.split()[0] != clothes.split()[0] else None
-
-
-def _plain(found: dict) -> dict:
-    """Tensors of one number as numbers."""
-    return {key: value.item() if isinstance(value, Tensor) else value for key, value in found.items()}
 
 
 MEASURES: dict[str, Callable[[Evaluation], None]] = {
@@ -332,6 +127,7 @@ MEASURES: dict[str, Callable[[Evaluation], None]] = {
     "likeness": likeness,
     "words": words,
     "spread": spread,
+    "longer": longer,
     "unconditional": unconditional,
     "samplers": samplers,
     "teacher": teacher,

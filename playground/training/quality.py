@@ -277,6 +277,13 @@ def spread(rows: Tensor) -> float:
     return (torch.pdist(flat).mean() / flat.shape[1] ** 0.5).item()
 
 
+def rmse(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """(root of the mean squared difference of pictures (N, …), its standard error over the N pictures, N ≥ 2)."""
+    each = (a - b).square().flatten(1).mean(dim=1)
+    root = each.mean().sqrt().item()
+    return root, each.std().item() / len(each) ** 0.5 / max(2 * root, 1e-12)  # d√m = dm / 2√m
+
+
 def grey_levels(a: Tensor, b: Tensor) -> float:
     """Root of the mean squared difference of two equally many pictures in [−1, 1], in levels of 255."""
     return 127.5 * (a - b).square().mean().sqrt().item()

@@ -10,7 +10,7 @@ WEAKEST = 8  # words that a table of words names
 
 def evaluation_tables(results: dict) -> list[Report]:
     """The tables of all that was measured, for the terminal and for the card alike."""
-    makers = (_errors, _words, _weakest, _spread, _unconditional, _teacher, _retrieval, _copying)
+    makers = (_aims, _errors, _words, _weakest, _spread, _longer, _unconditional, _teacher, _retrieval, _copying)
     found = [table for maker in makers if (table := maker(results))]
     return found + [_against_nfe(results, measure) for measure in NFE if _measured(results, measure)]
 
@@ -21,6 +21,79 @@ def _how(results: dict) -> str:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{100 * share:.0f} %"
+
+
+# What a model of this size should reach: the figures that its card holds its own against.
+WORDS, NEVER, SWAPPED = 0.93, 0.88, 0.85  # of what is read in real pictures
+SPREAD = {"1": 0.95, "2": 0.8}  # by guidance, of the real spread
+HALVES = 3.0  # times the Fréchet distance that real pictures have from other real ones
+SOFTER = 0.1  # share by which its pictures may be less or more sharp than real ones
+NEARER = 0.05  # share of real held-out pictures, and of its own at most, this near to a training picture
+STUDENT_STEPS, STUDENT_WORDS, STUDENT_SPREAD, STUDENT_OFF, STUDENT_FRECHET = 4, 0.03, 0.8, 10.0, 1.5
+
+
+def _aims(results: dict) -> Report | None:
+    """What the model was to reach, what it reached, and what each of these means."""
+    if "words" not in results:
+        return None
+    report = Report("What it was to reach", ["aim", "reached", ""])
+
+    def row(name: str, aim: str, reached: float, kept: bool, form: str = "{:.2f}") -> None:
+        report.add(name, aim, form.format(reached), "yes" if kept else "missed")
+
+    def at_least(name: str, aim: float, reached: float) -> None:
+        row(name, f"at least {aim:g}", reached, reached >= aim)
+
+    def at_most(name: str, aim: float, reached: float, unit: str = "", form: str = "{:.2f}") -> None:
+        row(name, f"at most {aim:g}{unit}", reached, reached <= aim, form + unit)
+
+    def as_sharp(name: str, found: dict) -> None:
+        of_real = found["sharpness"] / found["sharpness_real"]
+        row(name, f"{1 - SOFTER:g} to {1 + SOFTER:g} of it", of_real, abs(1 - of_real) <= SOFTER)
+
+    words = results["words"]
+    at_least("It shows the words asked for: read in its pictures, over read in real ones", WORDS,
+             words["shown"] / words["real"])  # fmt: skip
+    for key, aim, name in (
+        ("combinations", NEVER, "So it does with two words that it never saw together"),
+        ("swapped", SWAPPED, "It tells “blue hair red clothes” from “red hair blue clothes”"),
+    ):
+        if "real" in (found := words.get(key, {})):
+            at_least(name, aim, found.get("shown", found.get("right")) / found["real"])
+    if not results.get("guidance_inside"):
+        for scale, found in results.get("spread", {}).get("by_guidance", {}).items():
+            if scale in SPREAD:
+                at_least(f"Another seed gives another picture (guidance {scale}): its spread over the real one",
+                         SPREAD[scale], found["spread"])  # fmt: skip
+    if free := results.get("unconditional"):
+        at_most("Asked for nothing it draws what there is: its distance from real pictures (Fréchet), over that of "
+                "other real ones", HALVES, free["frechet"] / free["frechet_real"])  # fmt: skip
+        as_sharp("Asked for nothing it draws as sharply as real pictures are", free)
+    as_sharp("Asked for words it draws as sharply as real pictures are", words)
+    copying = results["copying"]
+    row("It copies nothing: pictures nearer to a training picture than all but one in twenty real ones",
+        f"at most {_percent(NEARER)}", 100 * copying["closer"], copying["closer"] <= NEARER, "{:.0f} %")  # fmt: skip
+    rows = results.get("teacher", {}).get("rows", [])
+    own = next((row for row in rows if row["who"] == "student" and row["steps"] == STUDENT_STEPS), None)
+    if own:
+        first = rows[0]
+        calls = f"with {own['nfe']:.0f} evaluations, its teacher with {first['nfe']:.0f}"
+        at_most(f"It shows as many of the words ({calls}): the difference", STUDENT_WORDS,
+                max(0.0, first["shown"] - own["shown"]))  # fmt: skip
+        at_least("Its pictures of a prompt differ as its teacher's do: its spread over that", STUDENT_SPREAD,
+                 own["spread"] / first["spread"])  # fmt: skip
+        at_most("It draws its teacher's picture of the same noise: how far off", STUDENT_OFF, own["off"],
+                " grey levels", "{:.1f}")  # fmt: skip
+        at_most("It is as near to real pictures: its distance (Fréchet) over its teacher's", STUDENT_FRECHET,
+                own["frechet"] / first["frechet"])  # fmt: skip
+    report.note("All of it is measured below, where it is said on how many pictures it rests.")
+    if (long := results.get("longer", {}).get("by_steps")) and results.get("spread"):
+        least, *_, most = long
+        report.note(
+            f"Much of what is missing in spread and sharpness is lost to few steps: without guidance the spread is "
+            f"{long[least]['spread']:.2f} of the real one with {least} steps, {long[most]['spread']:.2f} with {most}."
+        )
+    return report
 
 
 def _errors(results: dict) -> Report | None:
@@ -112,6 +185,28 @@ def _spread(results: dict) -> Report | None:
         f"({row['real_grey_levels']:.1f} grey levels, root mean square). Precision and density: how many lie where "
         "real ones of these prompts do; recall and coverage: how much of these is reached (5 neighbours, features of "
         f"the reader, {pictures} real pictures)."
+    )
+    return report
+
+
+def _longer(results: dict) -> Report | None:
+    if not (found := results.get("longer")) or "sharpness_real" not in found:
+        return None
+    columns = ["spread of pixels", "spread of what is read", "words shown", "Fréchet distance", "sharpness",
+               "sharpness, nothing asked"]  # fmt: skip
+    report = Report("Would more steps help?", columns)
+    for steps, row in found["by_steps"].items():
+        spreads = [f"{row[key]:.2f} of the real" for key in ("spread", "spread_read")]
+        report.add(f"{steps} steps", *spreads, _percent(row["shown"]), f"{row['frechet']:.1f}",
+                   f"{row['sharpness']:.3f}", f"{row['sharpness_free']:.3f}")  # fmt: skip
+    if kept := found.get("autoencoder"):
+        report.add("real ones that went through the autoencoder", f"{kept['spread']:.2f} of the real", None, None, None,
+                   f"{kept['sharpness']:.3f}", None)  # fmt: skip
+    real = next(iter(found["by_steps"].values()))
+    report.add("real pictures", "1", "1", None, f"{real['frechet_real']:.1f}", f"{found['sharpness_real']:.3f}", None)
+    report.note(
+        f"{results['sampler']} without guidance, the same noises in every row: {found['seeds']} seeds for each of "
+        f"{found['prompts']} prompts, and as many pictures that nothing was asked of."
     )
     return report
 
@@ -220,17 +315,21 @@ def _against_nfe(results: dict, measure: str) -> Report:
     for name in dict.fromkeys(name for name, _ in cells):
         found = [cells.get((name, n)) for n in steps]
         report.add(name, *(row and f"{row['nfe']:.0f} → {row[measure]:.3f}" for row in found))
-    last = results["reference"]
+    pictures = results["samplers"][0]["pictures"]
     if measure == "rmse":
+        last, errors = results["reference"], [row["rmse_error"] / max(row["rmse"], 1e-12) for row in cells.values()]
         report.note(
-            f"Of {last['pictures']} pictures, without guidance, pixels in [−1, 1]. Converged: {last['sampler']} with "
-            f"{last['steps']} steps. Samplers that do not follow the flow have nothing to converge to."
+            f"Of {pictures} pictures, without guidance, pixels in [−1, 1]. Converged: {last['sampler']} with "
+            f"{last['steps']} steps. The standard error of a figure is at most {max(errors):.0%} of it. Samplers that "
+            "do not follow the flow have nothing to converge to."
         )
         return report
-    report.note(
-        f"Every cell rests on {last['pictures']} pictures, of the same prompts and noises, without guidance, which "
-        "doubles the NFE."
-    )
+    inside = results.get("guidance_inside")
+    how = "with the guidance that it has inside" if inside else "without guidance, which doubles the NFE"
+    report.note(f"Every cell rests on {pictures} pictures, of the same prompts and noises, {how}.")
     if floor := results.get("real_pictures"):
-        report.note(f"As many real ones get {floor['mean']:.3f} ± {floor['deviation']:.3f}: less says nothing.")
+        report.note(
+            f"As many real ones get {floor['mean']:.3f} ± {floor['deviation']:.3f} (standard deviation of 40 draws): "
+            "less says nothing."
+        )
     return report

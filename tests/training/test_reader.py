@@ -14,7 +14,7 @@ from playground.models.autoencoder import Pixels
 from playground.models.conditioning import Condition, Vocabulary
 from playground.predictions import Prediction
 from playground.schedules import SCHEDULES
-from playground.training import measures, showing
+from playground.training import read_measures, showing
 from playground.training import reader as reading
 from playground.training.asking import Counts, fitting, parts_of_captions, roomy, swapped_colours
 from playground.training.captions import joined
@@ -192,7 +192,7 @@ def evaluated(faces, painter, reader, **settings):
 def test_a_painter_who_listens_is_told_from_one_who_does_not(faces, reader):
     good, deaf = (evaluated(faces, Painter(deaf), reader) for deaf in (False, True))
     for made in (good, deaf):
-        measures.words(made)
+        read_measures.words(made)
     words = good.results["words"]
     assert words["shown"] > 0.97 and words["real"] > 0.97 and words["false_alarms"] < 0.03
     assert words["combinations"]["shown"] > 0.9 and words["combinations"]["pairs"] == 1
@@ -215,7 +215,7 @@ def test_a_painter_who_always_draws_the_same_has_no_spread(faces, reader):
     free, mean = (evaluated(faces, Painter(mean=mean), reader) for mean in (False, True))
     free.scales = mean.scales = (1.0,)
     for made in (free, mean):
-        measures.spread(made)
+        read_measures.spread(made)
     free, mean = (made.results["spread"]["by_guidance"]["1"] for made in (free, mean))
     assert free["spread"] == pytest.approx(1, abs=0.2) and free["spread_read"] == pytest.approx(1, abs=0.2)
     assert mean["spread"] < 0.1 and mean["spread_read"] < 0.1 and mean["shown"] > 0.97
@@ -225,21 +225,21 @@ def test_a_painter_who_always_draws_the_same_has_no_spread(faces, reader):
 def test_without_a_condition_it_is_compared_with_as_many_real_ones(faces, reader):
     free, mean = (evaluated(faces, Painter(mean=mean), reader) for mean in (False, True))
     for made in (free, mean):
-        measures.unconditional(made)
+        read_measures.unconditional(made)
     free, mean = (made.results["unconditional"] for made in (free, mean))
     assert free["pictures"] == 96 and free["frechet"] < 4 * free["frechet_real"]
     assert mean["frechet"] > 10 * mean["frechet_real"] and mean["coverage"] < 0.2 < free["coverage"]
 
 
 def test_a_student_beside_its_teacher(faces, reader, monkeypatch):
-    monkeypatch.setattr(measures, "TEACHER_STEPS", 4)
-    monkeypatch.setattr(measures, "STUDENT_STEPS", (1, 2, 4))
+    monkeypatch.setattr(read_measures, "TEACHER_STEPS", 4)
+    monkeypatch.setattr(read_measures, "STUDENT_STEPS", (1, 2, 4))
     teacher, student = Painter(), Painter(mean=True)
     student.checkpoint.guidance = 1.0
     made = evaluated(faces, student, reader, teacher=teacher)
     assert made.scales == (1.0,)
     made.amounts.taught = 2
-    measures.teacher(made)
+    read_measures.teacher(made)
     rows = made.results["teacher"]["rows"]
     assert [(row["who"], row["steps"]) for row in rows[:3]] == [("teacher", 4), ("student", 1), ("teacher", 1)]
     own = {row["steps"]: row for row in rows[1:] if row["who"] == "student"}
