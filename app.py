@@ -46,7 +46,8 @@ from playground.page.widgets.lessons import lesson_panel
 from playground.page.widgets.link import link
 from playground.page.widgets.welcome import welcome
 from playground.runs import engine_for
-from playground.runs.settings import DEFAULTS, Setting, with_defaults
+from playground.runs.rows import Setting
+from playground.runs.settings import DEFAULTS, with_defaults
 
 TABS = (noise, schedules, train, denoise, generate, paint, duel, score, objective, latent, museum)
 # What every way of starting the page has in common; README says why.

@@ -11,9 +11,10 @@ import argparse
 from dataclasses import fields
 from pathlib import Path
 
-from playground.checkpoints import PREDICTIONS, load
+from playground.checkpoints import load
 from playground.errors import UserError
 from playground.models.autoencoder import load_autoencoder
+from playground.models.checkpoint import PREDICTIONS
 from playground.schedules import SCHEDULES
 from playground.training import command, many
 from playground.training.data import in_latents, read_pictures, with_lines

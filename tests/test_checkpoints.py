@@ -17,6 +17,7 @@ from playground.checkpoints import (
     offer,
 )
 from playground.errors import UserError
+from playground.models import checkpoint as checkpoint_module
 from playground.models.conditioning import Condition
 from playground.models.publishing import writable
 
@@ -70,7 +71,7 @@ def test_a_save_that_fails_leaves_the_checkpoint_as_it_was(folder, monkeypatch, 
         raise OSError(28, "No space left on device")
 
     if failing == "weights":
-        monkeypatch.setattr(checkpoints, "save_file", full)
+        monkeypatch.setattr(checkpoint_module, "save_file", full)
     else:
         monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):

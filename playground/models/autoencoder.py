@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from playground.errors import UserError
+from playground.models.blocks import Downsample, Upsample
 from playground.models.devices import bf16
 from playground.models.initial import InitialWeights
-from playground.models.unet import Downsample, Upsample
 
 ALIKE = 40.0  # dB, of pictures decoded in bfloat16 against those in float32
 WITHIN = 0.9  # the thumbnail is scaled to ±0.9, so that tanh has room for the encoder's correction

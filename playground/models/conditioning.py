@@ -13,9 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 # letters and digits; a flag; any other sign, with what makes one emoji of several characters
-WORD = re.compile(
-    "[^\\W_]+|[\U0001f1e6-\U0001f1ff]{2}|[^\\w\\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\\w\\s])*"
-)
+WORD = re.compile("[^\\W_]+|[\U0001f1e6-\U0001f1ff]{2}|[^\\w\\s](?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d[^\\w\\s])*")
 SYMBOLS = ("So", "Sm", "Sc")  # Unicode's categories of emoji and other symbols, of mathematics, of currencies
 
 

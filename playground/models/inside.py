@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from playground.errors import UserError
 from playground.models import Model
+from playground.models.blocks import Attention, CrossAttention, attention_weights
 from playground.models.conditioning import Condition
 from playground.models.devices import one_thread
-from playground.models.unet import Attention, CrossAttention, UNet, attention_weights
+from playground.models.unet import UNet
 from playground.schedules import Level
 
 PLACES = 1024  # places of a grid up to which it is shown where each of them looks

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playground.models.unet import ResnetBlock
+from playground.models.blocks import ResnetBlock
 
 
 @torch.inference_mode()

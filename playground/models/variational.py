@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from playground.models.autoencoder import Block
-from playground.models.unet import Downsample, Upsample
+from playground.models.blocks import Downsample, Upsample
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

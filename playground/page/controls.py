@@ -18,7 +18,8 @@ from playground.page.kept import Kept
 from playground.page.translations import _, say
 from playground.page.undocumented import Number, Upload
 from playground.runs import engine_for
-from playground.runs.settings import DEFAULTS, Setting
+from playground.runs.rows import Setting
+from playground.runs.settings import DEFAULTS
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # for an event of the page's own
 HURRIED = QUIET | {"concurrency_limit": 8}  # and for one that follows a control while it is moved
@@ -74,6 +75,7 @@ def building() -> Page:
     Only for building: an event that needs to know what the page started with keeps it in a variable.
     """
     return _building.get(None) or Page()
+
 
 def control(name: str, tab: str, as_: type | None = None, **overrides):
     """The component for setting `name` in `tab`: label, limits, start value and help from the table, id "tab-name".

@@ -23,7 +23,8 @@ from playground import images
 from playground.errors import UserError
 from playground.page.controls import building, errors_shown
 from playground.page.undocumented import RawValue, file_schema, kept_file, sent_file
-from playground.runs.settings import Setting, check, shorten
+from playground.runs.rows import Setting
+from playground.runs.settings import check, shorten
 
 CALLS = 64  # endpoint calls at once; the engine's queue decides from there
 MAX_JSON = 20_000  # characters of a value that is no setting and no picture

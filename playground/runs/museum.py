@@ -21,7 +21,8 @@ from playground.runs import faults
 from playground.runs.faults import Fault, spoil
 from playground.runs.lanes import Lane, engine_for, lane_for
 from playground.runs.live import Live
-from playground.runs.settings import MAX_SEED, check
+from playground.runs.rows import MAX_SEED
+from playground.runs.settings import check
 from playground.samplers import SAMPLERS
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, spaced, zero_terminal_snr

@@ -162,9 +162,7 @@ def _both(
 ) -> tuple[Prediction, Prediction]:
     """What the net says without a condition and with it, unclipped, after what it was heard to say before."""
     last = before[-1].x0 if before else None
-    jobs = [
-        Job(_glance(x, level), told, 1.0, clip=False, steps_hint=1, believed=last) for told in (NOTHING, condition)
-    ]
+    jobs = [Job(_glance(x, level), told, 1.0, clip=False, steps_hint=1, believed=last) for told in (NOTHING, condition)]
     found = {step.job: step.prediction for step in engine.run(jobs, who=who)}
     rows = [Prediction(found[k].x0[None].double(), found[k].eps[None].double(), level) for k in (0, 1)]
     return rows[0], rows[1]

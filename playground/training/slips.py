@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from playground.models.unet import Attention
+from playground.models.blocks import Attention
 from playground.predictions import posterior_weights
 from playground.samplers.driving import Noise, Sampling
 from playground.schedules import Level

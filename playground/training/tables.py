@@ -311,7 +311,7 @@ def _against_nfe(results: dict, measure: str) -> Report:
     """A row a sampler, a column a number of steps; NFE and distance in each cell."""
     steps = list(dict.fromkeys(row["steps"] for row in results["samplers"]))
     cells = {(row["sampler"], row["steps"]): row for row in _measured(results, measure)}
-    report = Report(NFE[measure], [f"{n} steps" for n in steps])
+    report = Report(NFE[measure], [f"{n} step{'s' if n > 1 else ''}" for n in steps])
     for name in dict.fromkeys(name for name, _ in cells):
         found = [cells.get((name, n)) for n in steps]
         report.add(name, *(row and f"{row['nfe']:.0f} → {row[measure]:.3f}" for row in found))

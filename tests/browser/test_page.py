@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 from app import TABS as MODULES
 from playground.engine import get_engine
 from playground.page.undocumented import english
-from playground.runs.settings import DEFAULTS, TABS
+from playground.runs.rows import TABS
+from playground.runs.settings import DEFAULTS
 from tests.conftest import until
 
 # Gradio's own markup of an empty picture box, which has no public handle.

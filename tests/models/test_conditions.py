@@ -6,9 +6,10 @@ import torch
 from playground.checkpoints import Checkpoint, load, outline
 from playground.errors import UserError
 from playground.images.lines import line_map, thinned
+from playground.models.blocks import CrossAttention
 from playground.models.conditioning import Condition, TextTransformer
 from playground.models.denoiser import UNetDenoiser, evaluations, guided
-from playground.models.unet import CrossAttention, UNet
+from playground.models.unet import UNet
 
 UNET = dict(dims=(16, 32), attention=(False, True), cross=(False, True), emb_dim=32, head_dim=16, patch=1, lines=2)
 WORDS = ("blue", "clothes", "hair", "red")

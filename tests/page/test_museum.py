@@ -4,7 +4,7 @@ import pytest
 
 from playground.page.tabs.museum import MEASURED, SEEN, TEXTS, choices, exhibit, heading, told
 from playground.runs.museum import MEASURES, PIECES
-from playground.runs.settings import SYMPTOMS
+from playground.runs.rows import SYMPTOMS
 
 
 def test_every_piece_symptom_and_measure_has_its_words():

@@ -71,9 +71,7 @@ def test_a_drawing_is_used_and_an_empty_one_has_no_run():
     assert torch.cdist(ends, torch.tensor(DRAWING, dtype=torch.float64)).min(1).values.max() < 6 * full["cloud"]["std"]
 
 
-@pytest.mark.parametrize(
-    "settings", [{"steps": 2000}, {"dataset": "galaxy"}, {"particles": 0}, {"steps": math.nan}]
-)
+@pytest.mark.parametrize("settings", [{"steps": 2000}, {"dataset": "galaxy"}, {"particles": 0}, {"steps": math.nan}])
 def test_settings_that_cannot_be_are_refused_with_a_sentence(settings):
     with pytest.raises(UserError):
         view_of(settings, NO_DRAWING)

@@ -17,7 +17,7 @@ from playground.runs.lanes import lane_for
 from playground.runs.live import Live
 from playground.runs.museum import PIECES, measured, museum
 from playground.runs.opened import opened
-from playground.runs.settings import MUSEUM, SYMPTOMS
+from playground.runs.rows import MUSEUM, SYMPTOMS
 from playground.schedules import SCHEDULES, spaced
 from playground.theory.exact import gaussian
 

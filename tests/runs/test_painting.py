@@ -115,9 +115,7 @@ def draws(monkeypatch):
     unet = {"dims": [16, 32], "attention": [False, True], "emb_dim": 32, "head_dim": 16, "patch": 1, "lines": 2}
     told = {"condition_dim": 32, "text": {"heads": 2, "length": 6}}
     space = {"dims": [8], "blocks": 1}
-    made = Checkpoint(
-        size=SIDE // 2, words=("cat", "face"), styles=("flat",), unet=unet, autoencoder=space, **told
-    )
+    made = Checkpoint(size=SIDE // 2, words=("cat", "face"), styles=("flat",), unet=unet, autoencoder=space, **told)
     for weight in made.parameters():
         if not weight.any():
             torch.nn.init.normal_(weight, std=0.1)

@@ -10,16 +10,8 @@ from hypothesis import strategies as st
 
 from playground.errors import UserError
 from playground.knobs import Knob
-from playground.runs.settings import (
-    DEFAULTS,
-    TABS,
-    as_text,
-    check,
-    checked,
-    from_query,
-    knobs_of,
-    to_query,
-)
+from playground.runs.rows import TABS
+from playground.runs.settings import DEFAULTS, as_text, check, checked, from_query, knobs_of, to_query
 from playground.samplers import SAMPLERS
 from playground.schedules import SCHEDULES
 

@@ -259,6 +259,26 @@ def test_samplers_are_compared_on_the_same_noises():
     assert rows["dpmpp_2m", 40]["rmse"] < rows["ddim", 40]["rmse"]
 
 
+def test_a_student_is_compared_at_few_steps_and_not_with_what_many_lead_to():
+    student = Exact(gaussian(0.2, 0.4))
+    student.checkpoint.guidance = 2.0
+    made = measured(shapes(), student, lambda text, style: Condition(), amounts=Amounts(sampled=2))
+    made.samplers = ["ddim"]
+    measures.samplers(made)
+    rows = made.results["samplers"]
+    assert [(row["steps"], row["nfe"]) for row in rows] == [(1, 1), (2, 2), (4, 4), (8, 8)]
+    assert "reference" not in made.results and all("rmse" not in row for row in rows)
+
+
+def test_the_error_of_an_rmse_is_how_much_it_scatters():
+    draw = torch.Generator().manual_seed(0)
+    # 200 draws of 20 pictures, each with a strength of its own
+    sets = torch.randn(200, 20, 48, generator=draw) * torch.rand(200, 20, 1, generator=draw)
+    found = torch.tensor([quality.rmse(one, torch.zeros_like(one)) for one in sets])
+    assert found[:, 0].mean() == pytest.approx((1 / 3) ** 0.5, rel=0.02)
+    assert found[:, 1].mean() == pytest.approx(found[:, 0].std().item(), rel=0.15)
+
+
 # ---------------------------------------------------------------------------------------------- card and sheet
 
 RESULTS = {

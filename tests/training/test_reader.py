@@ -222,6 +222,25 @@ def test_a_painter_who_always_draws_the_same_has_no_spread(faces, reader):
     assert free["coverage"] > mean["coverage"] + 0.2 and mean["precision"] > 0.8
 
 
+def test_more_steps_are_tried_and_what_was_missed_is_said(faces, reader, monkeypatch):
+    monkeypatch.setattr(read_measures, "LONGER_STEPS", (2, 3))
+    tables = []
+    for mean in (False, True):
+        made = evaluated(faces, Painter(mean=mean), reader)
+        made.scales = (1.0,)
+        for measure in (read_measures.words, read_measures.spread, read_measures.longer):
+            measure(made)
+        assert list(made.results["longer"]["by_steps"]) == ["2", "3"]
+        of_two = made.results["longer"]["by_steps"]["2"]
+        assert of_two["spread"] == pytest.approx(made.results["spread"]["by_guidance"]["1"]["spread"])
+        tables.append({table.name: table for table in evaluation_tables(about(made))})
+    free, mean = (next(row for name, row in table["What it was to reach"].rows.items() if "guidance 1" in name)
+                  for table in tables)  # fmt: skip
+    assert mean[0] == "at least 0.95" and float(mean[1]) < 0.1 and mean[2] == "missed"
+    assert (free[2] == "yes") == (float(free[1]) >= 0.95)
+    assert set(tables[0]["Would more steps help?"].rows) == {"2 steps", "3 steps", "real pictures"}
+
+
 def test_without_a_condition_it_is_compared_with_as_many_real_ones(faces, reader):
     free, mean = (evaluated(faces, Painter(mean=mean), reader) for mean in (False, True))
     for made in (free, mean):

@@ -54,9 +54,7 @@ def build(page) -> None:
     def changed(image, picture, other, other_picture, seed, checkpoint) -> dict:
         return shown_pictures(image, picture, other, other_picture) | {"seed": seed, "checkpoint": checkpoint}
 
-    gr.on(
-        [item.change for item in inputs], errors_shown(changed), inputs, stage, trigger_mode="always_last", **HURRIED
-    )
+    gr.on([item.change for item in inputs], errors_shown(changed), inputs, stage, trigger_mode="always_last", **HURRIED)
     settings = ("image", "picture", "other", "other_picture", "t", "seed", "checkpoint")
     endpoint(latent_endpoint, "latent", settings=settings)
 

@@ -15,7 +15,8 @@ from playground.page.undocumented import Radio
 from playground.page.widgets.player import player
 from playground.runs import museum as pieces
 from playground.runs.experiments import answer
-from playground.runs.settings import MAX_SEED, SYMPTOMS, check, from_query
+from playground.runs.rows import MAX_SEED, SYMPTOMS
+from playground.runs.settings import check, from_query
 
 TITLE = _("Museum")
 LEAD = _("What goes wrong in practice, beside the same seed done right. Choose a fault: would you have seen it?")

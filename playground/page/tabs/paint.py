@@ -38,7 +38,8 @@ from playground.runs.experiments import (
     filling,
     mask_of,
 )
-from playground.runs.settings import STRENGTHS, check
+from playground.runs.rows import STRENGTHS
+from playground.runs.settings import check
 from playground.samplers import SAMPLERS
 
 TITLE = _("Paint")

@@ -53,9 +53,7 @@ class _Scripts(StaticFiles):
             response.headers["Content-Type"] = "text/javascript; charset=utf-8"  # some machines say text/plain
         else:
             raise HTTPException(404)
-        response.headers["Cache-Control"] = (
-            "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
-        )
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
         return response
 
 

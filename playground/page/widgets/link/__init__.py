@@ -17,7 +17,8 @@ from playground.page.controls import QUIET, building
 from playground.page.translations import say
 from playground.page.undocumented import english
 from playground.page.widgets import widget
-from playground.runs.settings import DEFAULTS, TABS, Setting, from_query
+from playground.runs.rows import TABS, Setting
+from playground.runs.settings import DEFAULTS, from_query
 from playground.theory.clouds import DRAWN, SHAPES
 
 STORE = "await lab('lib/settings.js')"
