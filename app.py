@@ -18,7 +18,7 @@ from playground.engine import spread_over
 from playground.engine.cluster import open_replicas
 from playground.errors import UserError
 from playground.models.publishing import writable
-from playground.page import channels
+from playground.page import about, channels
 from playground.page.controls import Page
 from playground.page.parts.given import share_pictures
 from playground.page.parts.model import models_of_now
@@ -62,7 +62,7 @@ LAUNCH = dict(
     state_session_capacity=512,  # pages whose state is kept, about a megabyte each: a lecture and its reloads
     max_file_size="20mb",
     max_threads=128,  # a run holds one as long as it goes
-    app_kwargs={"routes": [channels.ROUTE, served.ROUTE], "middleware": [MIDDLEWARE]},
+    app_kwargs={"routes": [channels.ROUTE, about.ROUTE, served.ROUTE], "middleware": [MIDDLEWARE]},
     show_error=False,
     footer_links=["gradio"],
 )

@@ -29,7 +29,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 DEFAULT = "avatars-64"  # what the page starts with
 _offered: dict[str, Path] = {}  # what the person who started the page added: name → folder
 _lent: dict[str, Path] = {}  # trained on the page, for the person who did: in no list, under a name nobody can guess
-EXTRAS = ("vocabulary.json", "styles.webp", "history.json", "history.webp")  # what the page shows of a model, if there
+PICTURES = ("sheet.png", "seeds.png", "unconditional.png", "lines.png", "history.webp")  # that a card may show
+EXTRAS = ("vocabulary.json", "styles.webp", "history.json", *PICTURES)  # what the page shows of a model, if there
 
 
 @dataclass(frozen=True)
