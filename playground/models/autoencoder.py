@@ -109,10 +109,13 @@ class Autoencoder(nn.Module, PyTorchModelHubMixin):
         return self.drawn(self.latents(pictures) + noise)
 
     def latents(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) in [−1, 1] → (B, 3, S/f, S/f): tanh of the thumbnail's atanh and the encoder's correction."""
         thumbnail = WITHIN * F.avg_pool2d(pictures, self.factor).clamp(-1, 1)
         return torch.tanh(torch.atanh(thumbnail) + self.encoder(pictures))
 
     def drawn(self, latents: Tensor, quick: bool = False) -> Tensor:
+        """(B, 3, S/f, S/f) → (B, 3, S, S), not clamped: the latents enlarged, and what the decoder adds; quick: the
+        decoder in bfloat16, see `speed_up`."""
         enlarged = F.interpolate(latents, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
         if quick:
             # Each by itself: in bfloat16 several at once come out otherwise, and a seed is to give one picture.

@@ -64,7 +64,8 @@ class Attention(nn.Module):
         nn.init.zeros_(self.to_out.weight)
         nn.init.zeros_(self.to_out.bias)
 
-    def heads(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> q, k and v, each (B, heads, H·W, head_dim)
+    def heads(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → q, k and v, (3, B, heads, H·W, head_dim)."""
         return rearrange(self.to_qkv(self.norm(x)), "b (three h d) y x -> three b h (y x) d", three=3, d=self.head_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)

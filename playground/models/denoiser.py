@@ -3,8 +3,8 @@
     denoise(x, levels, conditions=None) -> Prediction
 
 x: (B, C, H, W) float64 on the CPU; levels: one `Level` for all rows or one per row; conditions: one
-`Condition` per row, or None for the unconditional model. The U-Net, the closed forms in `exact.py` and the
-wrappers below all have this type, so that every tab and every test can use any of them.
+`Condition` per row, or None for the unconditional model. The U-Net, the closed forms of `theory.exact`
+and the wrappers below all have this type, so that every tab and every test can use any of them.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ class Sketched(nn.Module):
 
 
 def has_sketch(checkpoint: Model) -> bool:
+    """Whether its net starts from a sketch of what was asked for, see `unet.Sketch`."""
     return getattr(checkpoint.model, "sketch", None) is not None
 
 

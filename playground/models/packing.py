@@ -64,6 +64,8 @@ class Packed(nn.Module):
 
 
 class Convolution(Packed):
+    """An `nn.Conv2d`, zero-padded."""
+
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__(layer)
         self.how = [list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups]
@@ -83,6 +85,8 @@ class Convolution(Packed):
 
 
 class Linear(Packed):
+    """An `nn.Linear`."""
+
     def forward(self, x: Tensor) -> Tensor:
         if self.weight is None:
             self.weight = torch.ops.mkldnn._reorder_linear_weight(self.plain)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class NoiseBetween:
-    """noise(shape) whose every draw is the spherical interpolation of both seeds' draws, the ends being theirs."""
+    """noise(shape) whose every draw lies between those of two seeds, by `slerp`: share 0 is `seed`, 1 is `other`."""
 
     def __init__(self, seed: int, other: int, share: float) -> None:
         self.one, self.two, self.share = SeededNoise(seed), SeededNoise(other), share
@@ -19,10 +19,10 @@ class NoiseBetween:
         return slerp(self.one(shape), self.two(shape), self.share)
 
 
-noise_between = NoiseBetween
+noise_between = NoiseBetween  # as a caller reads it; a class, since a job is pickled with its noise
 
 
-def slerp(a: torch.Tensor, b: torch.Tensor, share: float) -> torch.Tensor:
+def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     """Spherical interpolation (Shoemake 1985): sin((1−s)θ)/sin θ · a + sin(sθ)/sin θ · b, θ the angle between both.
 
     The straight line would pass nearer to 0 than noise ever is, and give grey pictures.
@@ -52,4 +52,4 @@ class SeededNoise:
         self.generator.set_state(torch.from_numpy(state["state"]))
 
 
-noise_of = SeededNoise
+noise_of = SeededNoise  # likewise

@@ -1,7 +1,7 @@
 """Point clouds in the plane: the 2-D twin of a folder of pictures, small enough to see all of q_t at once.
 
 A cloud is a mixture of equal round Gaussians, so its score, its ideal denoiser and its density at every level are
-exact (`playground.exact.mixture`). Every cloud but a drawn one has mean 0 and variance 1 per axis on average, as
+exact (`theory.exact.mixture`). Every cloud but a drawn one has mean 0 and variance 1 per axis on average, as
 N(0, 1) has, so q_t keeps its size at all t and only its shape dissolves.
 """
 

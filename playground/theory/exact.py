@@ -53,8 +53,7 @@ class Mixture:
     weights: Tensor
 
     def _joint(self, x: Tensor, levels: Level | Sequence[Level]) -> tuple[Tensor, Tensor, Tensor | float]:
-        """(log of weight × density (B, K), variance (K,) or (B, K), signal_rate) of each component at x (B,
-        D)."""
+        """(log of weight × density (B, K), variance (K,) or (B, K), signal_rate) of each component at x (B, D)."""
         a, s = rates(levels, x)
         means = self.means.flatten(1)  # (K, D)
         variance = (a**2 * self.stds**2 + s**2).clamp(min=1e-30)

@@ -165,7 +165,7 @@ def misses(x0: Tensor, x: Tensor, level: Level, prediction: Prediction) -> Misse
 
 
 def mean_misses(errors: Sequence[Misses], count: int = 32) -> list[Misses]:
-    """Means over neighbouring t: about `count` Errors, t rising; those of one t stay together, of t = 1 apart."""
+    """Means over neighbouring t: about `count` Misses, t rising; those of one t stay together, of t = 1 apart."""
     least = len(errors) / count
     groups: list[list[Misses]] = []
     for each in sorted(errors, key=lambda each: each.t):
@@ -195,6 +195,7 @@ class Bound:
 
     @property
     def total(self) -> float:
+        """All of it, L_T + Σ L_{t−1} + L_0."""
         return self.prior + self.steps.sum().item() + self.decoder
 
 
@@ -218,8 +219,8 @@ def bound(
     chance, sums, spread = chances(schedule), [], 0.0
     for run, ends in zip(runs, decoders, strict=True):
         ts = [round(each.t) for each in run]
-        misses = torch.tensor([each.x0 for each in run], dtype=torch.float64)
-        costs = weight[ts] * misses / (chance[ts] * max(1, len(ts)))
+        missed = torch.tensor([each.x0 for each in run], dtype=torch.float64)
+        costs = weight[ts] * missed / (chance[ts] * max(1, len(ts)))
         sums.append(costs.sum().item())
         spread += ((costs[::2] - costs[1::2]) ** 2).sum().item()
         spread += torch.tensor(ends, dtype=torch.float64).var().item() / len(ends)
@@ -235,8 +236,8 @@ def bound(
 
 
 def interpolated(schedule: NoiseSchedule, ts: Sequence[float], values: Sequence[float]) -> Tensor:
-    """(T+1,) positive values known at rising ts, for every t: straight in log(value) over log-SNR, flat
-    outside."""
+    """(T+1,) positive values known at rising ts, for every t: log(value) is straight over log-SNR between them, and
+    constant beyond the first and the last."""
     at = torch.tensor([-schedule.level(t).log_snr for t in ts], dtype=torch.float64)
     logs = torch.tensor(values, dtype=torch.float64).clamp(min=1e-30).log()
     if len(at) == 1:

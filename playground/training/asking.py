@@ -30,6 +30,7 @@ class Asked:
 
     @property
     def prompt(self) -> str:
+        """The phrases as one caption."""
         return joined(self.phrases)
 
 

@@ -35,6 +35,7 @@ class Told:
         return Told(self.words[own], self.styles[own], None if self.lines is None else self.lines[own])
 
     def with_more(self, more: Told) -> Told:
+        """These rows and after them those of `more`, as one batch."""
         lines = None if self.lines is None else torch.cat([self.lines, more.lines])
         return Told(torch.cat([self.words, more.words]), torch.cat([self.styles, more.styles]), lines)
 

@@ -61,6 +61,7 @@ class PictureSet:
         return len(self.pixels)
 
     def subset(self, indices: list[int]) -> PictureSet:
+        """These pictures, in this order, with all that is known of them."""
         return PictureSet(
             self.pixels[indices],
             [self.texts[i] for i in indices],

@@ -61,6 +61,8 @@ def secant(x: Tensor, landed: Tensor, here: tuple[Tensor, Tensor], there: tuple[
 
 
 def ddim_step(x: Tensor, x0: Tensor, here: tuple[Tensor, Tensor], there: tuple[Tensor, Tensor]) -> Tensor:
+    """DDIM's step with η = 0 (Song et al. 2021, arXiv:2010.02502, eq. 12), by the rates of either level.
+    `samplers.ddim` takes one level for all rows; here each row may stand at another."""
     (a, s), (a2, s2) = here, there
     return a2 * x0 + s2 / s * (x - a * x0)
 

@@ -99,6 +99,7 @@ class Evaluation:
 
     @cached_property
     def counts(self) -> Counts:
+        """How often phrases are true of the training pictures, alone and two together."""
         return Counts(self.pictures[0])
 
     @cached_property
@@ -131,11 +132,13 @@ class Evaluation:
 
     @property
     def has_words(self) -> bool:
+        """Whether the data says all that is true of a picture, and the model takes words."""
         return bool(self.pictures and self.pictures[0].words and self.checkpoint.vocabulary.words)
 
     # ---------------------------------------------------------------------------------------------- drawing pictures
 
     def condition(self, prompt: str, style: str | None = None) -> Condition:
+        """What a prompt and a style of the data ask of the model; a style that it does not know asks for nothing."""
         return self.checkpoint.parse(prompt, (style if style in self.checkpoint.styles else None) or None)[0]
 
     def drawn(
@@ -149,9 +152,11 @@ class Evaluation:
 
     @cached_property
     def roomy(self) -> list[Asked]:
+        """Prompts that many different training pictures fit: where the seed has something to decide."""
         return roomy(self.pictures[0], self.counts, max(self.amounts.prompts, self.amounts.taught))
 
     def needs(self, has: object, otherwise: str) -> bool:
+        """Whether a measure can be taken; if not, the sentence that says why is noted, once."""
         if not has and otherwise not in self.skipped:
             self.skipped.append(otherwise)
         return bool(has)

@@ -40,6 +40,7 @@ class History:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def points(self) -> list[dict]:
+        """What was noted so far, in the order of the run: progress, step, images, seconds, loss and errors."""
         return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self.folder.glob("*.json"))]
 
     def due(self, progress: float) -> bool:

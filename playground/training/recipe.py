@@ -1,4 +1,4 @@
-"""What decides how a training goes: its recipe, the command line that sets it, and the optimisers."""
+"""The recipe of a training: every number that decides how it goes, with the reason for it."""
 
 from __future__ import annotations
 

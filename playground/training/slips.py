@@ -39,10 +39,12 @@ class Slipped(Trainer):
             self.forwards = [_late(forward) for forward in self.forwards]
 
     def question(self, x0: Tensor, eps: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The trainer's, with the slips "clean_input" and "noisy_target"."""
         x, target = super().question(x0, eps, t)
         return x0 if "clean_input" in self.slips else x, x if "noisy_target" in self.slips else target
 
     def pictures(self, count: int, draw: torch.Generator) -> tuple:
+        """The trainer's, with the slip "range": x0 in [0, 1]."""
         x0, told = super().pictures(count, draw)
         return (x0 + 1) / 2 if "range" in self.slips else x0, told
 

@@ -127,6 +127,7 @@ class Trainer(Resumable):
 
     @property
     def images(self) -> int:
+        """Pictures seen so far, each as often as it was drawn."""
         return self.step * self.recipe.batch
 
     def learning_rate(self, progress: float) -> float:
@@ -219,7 +220,6 @@ class Trainer(Resumable):
             torch._foreach_lerp_(self.means, list(self.net.parameters()), 1 - decay)
         self.running = torch.lerp(self.running, loss, 0.01) if self.step else loss
         self.step += 1
-        return loss
 
     def small_work(self) -> contextlib.AbstractContextManager:
         """For hundreds of small operations: on a processor one thread does them. Several would wait for each other
@@ -227,7 +227,7 @@ class Trainer(Resumable):
         return one_thread() if self.device.type == "cpu" else contextlib.nullcontext()
 
     def backward(self, twin: int, batch: tuple, sketched: tuple | None, masks: Tensor | None) -> Tensor:
-        """Leaves the gradients of a twin's share of a batch with its weights; returns its part of the loss."""
+        """Computes a twin's share of a batch: its gradients stay with its weights, its part of the loss is returned."""
         self.twins[twin].zero_grad(set_to_none=True)
         shares = range(twin, len(self.twins) * self.accumulate, len(self.twins))
         rows = (self.team.rows(share, len(self.twins) * self.accumulate) for share in shares)
@@ -236,7 +236,7 @@ class Trainer(Resumable):
     def add_gradients(
         self, twin: int, own: slice, batch: tuple, sketched: tuple | None, masks: Tensor | None
     ) -> Tensor:
-        """Adds those of some rows of a batch to a twin's; returns their part of the loss."""
+        """Adds the gradients of some rows of a batch to those of a twin; returns the rows' part of the loss."""
         net, forward, recipe = self.twins[twin], self.forwards[twin], self.recipe
         x0, eps, t, told = (part[own] for part in batch)
         count = len(x0)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from playground.engine import get_engine, job_for
 from playground.images import encoded, to_pixels
-from playground.samplers.noise import SeededNoise
+from playground.samplers.noise import noise_of
 from playground.schedules import spaced
 
 MODEL = "emoji-32"
@@ -35,7 +35,7 @@ def film() -> tuple[list[float], list[torch.Tensor], list[torch.Tensor]]:
         job = job_for(engine, "ddim", steps=STEPS, seed=seed, condition=condition, guidance_scale=SCALE)
         believed = [step.prediction.x0.squeeze(0) for step in engine.run([job]) if step.prediction is not None]
         guesses.append(torch.stack([guess.float().cpu() for guess in believed[:STEPS]]))
-        starts.append(SeededNoise(seed)((1, 3, engine.size, engine.size))[0])
+        starts.append(noise_of(seed)((1, 3, engine.size, engine.size))[0])
     return [level.alpha_bar for level in levels], starts, guesses
 
 
