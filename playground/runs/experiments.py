@@ -15,12 +15,14 @@ from playground.runs import settings
 from playground.runs.frames import Frame
 from playground.runs.lanes import Lane, engine_for, lane_for
 from playground.runs.live import Live
+from playground.runs.rows import LANES as DUEL
+from playground.runs.rows import MAX_SEED
 from playground.runs.settings import check, shorten
 from playground.samplers import SAMPLERS
 from playground.samplers.noise import noise_between
 from playground.schedules import Level
 
-LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in settings.LANES]
+LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in DUEL]
 OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the other picture
 MOST = 16  # lanes of a grid
@@ -218,7 +220,7 @@ def pictures(values: Mapping[str, object], who: object = None, lines: Image.Imag
     engine = engine_for(values.get("checkpoint"), values.get("device"))
     wanted = None if lines is None else drawn_lines(lines, engine.picture_size)
     seed, count = check("seed", values.get("seed")), check("count", values.get("count"))
-    seeds = [(seed + k) % (settings.MAX_SEED + 1) for k in range(count)]
+    seeds = [(seed + k) % (MAX_SEED + 1) for k in range(count)]
     return Live(engine, [lane_for(engine, {**values, "seed": s}, seed_label(s), lines=wanted) for s in seeds], who=who)
 
 

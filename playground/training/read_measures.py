@@ -20,7 +20,7 @@ from playground.training.reader import labels
 
 TEACHER_STEPS = 20  # of the teacher's pictures that a student should give back, with ddim and guidance
 STUDENT_STEPS = (1, 2, 4, 8)
-LONGER_STEPS = (20, 50, 200)  # how much of the spread and of the sharpness is lost to few steps
+LONGER_STEPS = (20, 50, 100)  # how much of the spread and of the sharpness is lost to few steps
 READ = 0.5  # probability from which a word counts as seen
 SPREAD_SEEDS = 8
 NO_WORDS = "Whether it shows what was asked, and how much the seed decides, is read where metadata lists `words`."

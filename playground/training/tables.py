@@ -36,63 +36,63 @@ def _aims(results: dict) -> Report | None:
     """What the model was to reach, what it reached, and what each of these means."""
     if "words" not in results:
         return None
-    report = Report("What it was to reach", ["aim", "reached", ""])
+    report = Report("What it was to reach", ["aim", "reached"])
 
-    def row(name: str, aim: str, reached: float, kept: bool, form: str = "{:.2f}") -> None:
-        report.add(name, aim, form.format(reached), "yes" if kept else "missed")
+    def row(name: str, aim: str, reached: str, kept: bool) -> None:
+        report.add(name, aim, reached if kept else f"{reached}, missed")
 
     def at_least(name: str, aim: float, reached: float) -> None:
-        row(name, f"at least {aim:g}", reached, reached >= aim)
+        row(name, f"≥ {aim:g}", f"{reached:.2f}", reached >= aim)
 
-    def at_most(name: str, aim: float, reached: float, unit: str = "", form: str = "{:.2f}") -> None:
-        row(name, f"at most {aim:g}{unit}", reached, reached <= aim, form + unit)
+    def at_most(name: str, aim: float, reached: float) -> None:
+        row(name, f"≤ {aim:g}", f"{reached:.2f}", reached <= aim)
 
     def as_sharp(name: str, found: dict) -> None:
         of_real = found["sharpness"] / found["sharpness_real"]
-        row(name, f"{1 - SOFTER:g} to {1 + SOFTER:g} of it", of_real, abs(1 - of_real) <= SOFTER)
+        row(name, f"{1 - SOFTER:g} to {1 + SOFTER:g}", f"{of_real:.2f}", abs(1 - of_real) <= SOFTER)
 
     words = results["words"]
-    at_least("It shows the words asked for: read in its pictures, over read in real ones", WORDS,
-             words["shown"] / words["real"])  # fmt: skip
+    at_least("words that were asked for", WORDS, words["shown"] / words["real"])
     for key, aim, name in (
-        ("combinations", NEVER, "So it does with two words that it never saw together"),
-        ("swapped", SWAPPED, "It tells “blue hair red clothes” from “red hair blue clothes”"),
+        ("combinations", NEVER, "two words never seen together"),
+        ("swapped", SWAPPED, "whose colour is whose"),
     ):
         if "real" in (found := words.get(key, {})):
             at_least(name, aim, found.get("shown", found.get("right")) / found["real"])
-    if not results.get("guidance_inside"):
-        for scale, found in results.get("spread", {}).get("by_guidance", {}).items():
-            if scale in SPREAD:
-                at_least(f"Another seed gives another picture (guidance {scale}): its spread over the real one",
-                         SPREAD[scale], found["spread"])  # fmt: skip
+    inside = results.get("guidance_inside")
+    by_guidance = {} if inside else results.get("spread", {}).get("by_guidance", {})
+    for scale in filter(by_guidance.get, SPREAD):
+        at_least(f"spread, guidance {scale}", SPREAD[scale], by_guidance[scale]["spread"])
+    as_sharp("sharpness", words)
     if free := results.get("unconditional"):
-        at_most("Asked for nothing it draws what there is: its distance from real pictures (Fréchet), over that of "
-                "other real ones", HALVES, free["frechet"] / free["frechet_real"])  # fmt: skip
-        as_sharp("Asked for nothing it draws as sharply as real pictures are", free)
-    as_sharp("Asked for words it draws as sharply as real pictures are", words)
-    copying = results["copying"]
-    row("It copies nothing: pictures nearer to a training picture than all but one in twenty real ones",
-        f"at most {_percent(NEARER)}", 100 * copying["closer"], copying["closer"] <= NEARER, "{:.0f} %")  # fmt: skip
+        as_sharp("sharpness, nothing asked", free)
+        at_most("distance, nothing asked", HALVES, free["frechet"] / free["frechet_real"])
+    closer = results["copying"]["closer"]
+    row("nearly copies", f"≤ {_percent(NEARER)}", _percent(closer), closer <= NEARER)
     rows = results.get("teacher", {}).get("rows", [])
     own = next((row for row in rows if row["who"] == "student" and row["steps"] == STUDENT_STEPS), None)
     if own:
         first = rows[0]
-        calls = f"with {own['nfe']:.0f} evaluations, its teacher with {first['nfe']:.0f}"
-        at_most(f"It shows as many of the words ({calls}): the difference", STUDENT_WORDS,
-                max(0.0, first["shown"] - own["shown"]))  # fmt: skip
-        at_least("Its pictures of a prompt differ as its teacher's do: its spread over that", STUDENT_SPREAD,
-                 own["spread"] / first["spread"])  # fmt: skip
-        at_most("It draws its teacher's picture of the same noise: how far off", STUDENT_OFF, own["off"],
-                " grey levels", "{:.1f}")  # fmt: skip
-        at_most("It is as near to real pictures: its distance (Fréchet) over its teacher's", STUDENT_FRECHET,
-                own["frechet"] / first["frechet"])  # fmt: skip
-    report.note("All of it is measured below, where it is said on how many pictures it rests.")
-    if (long := results.get("longer", {}).get("by_steps")) and results.get("spread"):
-        least, *_, most = long
+        at_most("words short of its teacher's", STUDENT_WORDS, max(0.0, first["shown"] - own["shown"]))
+        at_least("spread over its teacher's", STUDENT_SPREAD, own["spread"] / first["spread"])
+        at_most("distance over its teacher's", STUDENT_FRECHET, own["frechet"] / first["frechet"])
+        row("off its teacher's pictures", f"≤ {STUDENT_OFF:g} grey levels", f"{own['off']:.1f}",
+            own["off"] <= STUDENT_OFF)  # fmt: skip
+    report.note(
+        "1 is what real pictures have. Words: how many of those asked for can be read in its pictures. Whose colour is "
+        "whose: “blue hair red clothes” is not “red hair blue clothes”. Spread: how much another seed changes the "
+        "picture of a prompt. Sharpness: the mean size of the Laplacian. Distance: Fréchet's, from real pictures, over "
+        "that of other real ones. Nearly copies: pictures nearer to one of the training than 19 of 20 real ones are."
+    )
+    if own:
         report.note(
-            f"Much of what is missing in spread and sharpness is lost to few steps: without guidance the spread is "
-            f"{long[least]['spread']:.2f} of the real one with {least} steps, {long[most]['spread']:.2f} with {most}."
+            f"Beside its teacher: {own['nfe']:.0f} evaluations of the network, its teacher's {first['nfe']:.0f}, both "
+            "from the same noises."
         )
+    report.note("On how many pictures each rests is said below.")
+    if long := results.get("longer", {}).get("by_steps"):
+        told = [f"{row['spread']:.2f} with {steps} steps" for steps, row in long.items()]
+        report.note(f"Part of the spread is lost to few steps: without guidance it is {', '.join(told)}.")
     return report
 
 
