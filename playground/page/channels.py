@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 AHEAD = 8  # messages a page may lag behind before its run waits for it
+PATIENCE = 5.0  # seconds that a page has to fetch its line; else the messages come as Gradio's own
 
 _open: WeakValueDictionary[str, Channel] = WeakValueDictionary()  # by token, as long as the run holds them
 
@@ -31,7 +32,9 @@ class Channel:
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(18)
         self.followed = False
+        self._over = False
         self._taken = threading.Event()
+        self._patience = PATIENCE
         self._room = threading.Semaphore(AHEAD)
         _open[self.token] = self
 
@@ -46,9 +49,14 @@ class Channel:
         self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
         return True
 
-    def taken(self, seconds: float) -> bool:
-        """Whether a page comes for the line within so many seconds."""
-        return self._taken.wait(seconds)
+    def taken(self) -> bool:
+        """Whether a page has come for the line, or comes within `PATIENCE`; the first call waits for it, no later one.
+
+        Until then it can't be told anything else: of an event's messages that reach a busy page together, Gradio shows
+        it the last one alone, and without the first one the others are nothing to it.
+        """
+        patience, self._patience = self._patience, 0.0
+        return self._taken.wait(patience)
 
     def carry(self, messages: Generator[dict]) -> None:
         """Sends all of them, in a thread of its own, and ends them where the page has gone.
@@ -66,6 +74,7 @@ class Channel:
 
     def close(self) -> None:
         """Nothing more will come."""
+        self._over = True
         if self.followed:
             self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
@@ -84,6 +93,8 @@ class Channel:
         self._loop, self._lines = asyncio.get_running_loop(), asyncio.Queue()
         self.followed = True
         self._taken.set()
+        if self._over:  # a page that came too late must not wait for ever
+            self._lines.put_nowait(None)
         return self.lines()
 
 

@@ -38,6 +38,9 @@ class Line(Protocol):
     token: str  # what the page asks for it by
     followed: bool  # somebody has asked
 
+    def taken(self) -> bool:
+        """Waits, for a while, until somebody has asked."""
+
     def send(self, message: dict) -> bool:
         """False where nobody is there to take it."""
 
@@ -143,8 +146,8 @@ class Live:
         try:
             first["start"] |= self.more
             yield first | ({"channel": channel.token} if channel else {})
-            for message in self._news(first["run"], channel):
-                sent = channel is not None and channel.send(message)
+            for message in self._news(first["run"], channel):  # the engine is at work before the page has come
+                sent = channel is not None and channel.taken() and channel.send(message)
                 if not sent or "end" in message:  # a line that breaks off takes what was in it along, but not the end
                     yield message
         finally:

@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from playground.page.channels import AHEAD, ROUTE, Channel
+from playground.page.channels import AHEAD, PATIENCE, ROUTE, Channel
 from playground.runs import Live, lane_for
 
 
@@ -68,6 +68,35 @@ def test_a_page_that_leaves_is_noticed_and_one_that_lags_is_waited_for(url):
         assert not done.wait(0.5) and len(sent) == lag < 40  # a bounded number, in the buffers of both ends
     assert done.wait(10)
     assert not channel.send({"nobody": "there"})
+
+
+def test_a_page_that_comes_late_misses_nothing(url, engine):
+    """What came as the event's own messages meanwhile might reach it as one, and then but the last of them counts."""
+    channel, told = Channel(), []
+    run = Live(engine, [lane_for(engine, {"seed": 3, "steps": 6, "guidance_scale": 1.0})])
+    running = threading.Thread(target=lambda: told.extend(run.messages(channel=channel)))
+    running.start()
+    until(lambda: run.lanes[0].frames)
+    with httpx.stream("GET", url + channel.token) as answer:
+        came = [json.loads(line) for line in answer.iter_lines()]
+    running.join()
+    assert [message["seq"] for message in came] == list(range(1, 1 + len(came)))
+    assert len([frame for message in came for frame in message.get("frames", [])]) == 7
+    assert [message["seq"] for message in told] == [0, came[-1]["seq"]]
+
+
+def test_a_page_that_comes_after_the_end_does_not_wait(url):
+    channel = Channel()
+    channel.close()
+    assert httpx.get(url + channel.token).text == ""
+
+
+def test_a_page_that_never_comes_is_waited_for_once(monkeypatch):
+    waits = []
+    channel = Channel()
+    monkeypatch.setattr(channel._taken, "wait", waits.append)
+    assert not channel.taken() and not channel.taken()
+    assert waits == [PATIENCE, 0]
 
 
 def test_a_followed_run_says_the_same_as_one_that_is_not(url, engine):

@@ -16,7 +16,6 @@ from playground.page.translations import _, say
 from playground.training.classroom import Classroom
 from playground.training.watched import Plan, Training
 
-PATIENCE = 3.0  # seconds that a page has to fetch its line; else the messages come as Gradio's own
 CALLED = {"my-digits": _("my digits"), "my-pictures": _("my pictures")}  # by the name of the plan
 
 room = Classroom()
@@ -36,7 +35,7 @@ def watched(plan: Plan, who: str, channel: Channel) -> Iterator[dict]:
     _runs[run] = there
     messages = _messages(there, there.follow(who, lambda: room.place(there)), run)
     yield {"run": run, "channel": channel.token, "seq": 0}
-    if channel.taken(PATIENCE):
+    if channel.taken():
         channel.carry(messages)
     else:
         yield from messages
