@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
 import numpy as np
@@ -22,7 +23,7 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
-from tests.conftest import WAIT
+from tests.conftest import WAIT, until
 
 CURVES = "#schedules-curves .curves"
 
@@ -241,10 +242,15 @@ def test_each_schedules_own_knobs_are_in_the_link(browser, url):
     wait_for(SCHEDULES["linear"].make())
     page.click("#schedules-more > button")
     knob = page.locator("#schedules-linear_beta_end input[type=number]")
-    knob.fill("0.05")
-    knob.blur()
-    has = "new URLSearchParams(location.search)"
-    page.wait_for_function(f"{has}.get('linear_beta_end') === '0.05' && {has}.get('cosine_offset') === '0.15'")
+
+    def typed():  # Gradio gives a control that has just appeared its value once more, over what is typed that moment
+        if knob.input_value() != "0.05":
+            knob.fill("0.05")
+            knob.blur()
+        query = parse_qs(urlsplit(page.url).query)
+        return query.get("linear_beta_end") == ["0.05"] and query["cosine_offset"] == ["0.15"]
+
+    assert until(typed, WAIT / 1000)
     assert knob.input_value() == "0.05"
     wait_for(SCHEDULES["linear"].make(beta_end=0.05))
     page.close()

@@ -90,7 +90,8 @@ export function mount({ element, props, watch }) {
       facts.tell("schedules.shown", series.length);
       facts.tell("schedules.t", t);
       const now = points && written(points);
-      if (now && bent && now !== bent) facts.count("schedules.drawn");
+      const before = bent || settings.state.defaults.points; // both may come at once: a curve, and other points for it
+      if (now && before && now !== before) facts.count("schedules.drawn");
       bent = now || bent;
     } else if (value.sum?.length && value.progress?.done && value.progress.done === value.progress.of) {
       facts.tell("objective.bits", value.sum[value.sum.length - 1].value);
