@@ -112,6 +112,8 @@ def test_a_wrong_guess_is_answered_and_a_measured_one_judged(walkers, app_url):
     page.goto(f"{app_url}/?lesson=forward")
     panel = page.locator(PANEL)
     expect(panel).to_have_attribute("data-lesson", "forward")
+    expect(page.locator("#noise-scrubber .level")).to_be_in_viewport(ratio=1)  # what it asks to drag, below its picture
+    expect(page.get_by_role("button", name="More tabs").first).to_be_visible()  # those that have no room beside it
     panel.locator(".help").click()
     expect(panel).to_have_attribute("data-state", "done")
     numbers = panel.locator(".because").inner_text()

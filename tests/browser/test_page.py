@@ -35,6 +35,14 @@ DRAWN = {
 TITLES = {module.__name__.rpartition(".")[2]: english(module.TITLE) for module in MODULES}
 
 
+IN_FRONT = """heading => [0.1, 0.5, 0.9].every((share) => {
+  const text = document.createRange();
+  text.selectNodeContents(heading);
+  const { left, top, width, height } = text.getBoundingClientRect();
+  return document.elementFromPoint(left + share * width, top + height / 2) === heading;
+})"""
+
+
 def opened(page, app_url, query):
     page.goto(f"{app_url}/?{query}")
     page.get_by_role("tab", selected=True).first.wait_for()
@@ -53,6 +61,10 @@ def test_no_tab_has_a_barrier_or_scrolls_sideways_on_a_small_phone(page, app_url
         assert found.violations_count == 0, found.generate_report()
         page.set_viewport_size({"width": 360, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, tab
+        for button in page.locator(".lab-run button.primary:visible").all():
+            expect(button).to_be_in_viewport(ratio=1)  # it stays under the thumb
+        expect(page.locator("h1")).to_be_in_viewport(ratio=1)
+        assert page.locator("h1").evaluate(IN_FRONT), "something lies over the heading"
         page.set_viewport_size({"width": 1366, "height": 768})
 
 

@@ -39,6 +39,7 @@ def test_two_moons_are_learnt_in_the_page_alone(page, app_url):
 
 def test_one_step_reset_and_another_level(page, app_url):
     points = opened(page, app_url, "&seed=5")
+    expect(page.locator("#train-digits-stage")).to_be_hidden()
     loss = points.locator(".count")
     for step in ("1", "2"):
         points.get_by_role("button", name="One step").click()

@@ -69,7 +69,8 @@ test("the line speaks once a control rests, of what it was before, and not of a 
   Object.assign(settings.state, { table: ["t"], defaults: { t: 400, tab: "noise" } });
   const line = { isConnected: true, textContent: "" };
   makeChanges(/** @type {any} */ (line), {}, () => true);
-  facts.tell("noise.alpha_bar", 0.65);
+  facts.tell("noise.alpha_bar", 0.68);
+  facts.tell("noise.t", 380); // where the opening film stands, whatever is set
   mock.timers.tick(1000);
   facts.tell("noise.alpha_bar", 0.3);
   settings.put("t", 500, "scrubber");
@@ -77,8 +78,13 @@ test("the line speaks once a control rests, of what it was before, and not of a 
   settings.put("t", 800, "scrubber");
   assert.equal(line.textContent, "");
   mock.timers.tick(1000);
-  assert.equal(line.textContent, "t 400 → 800: of the picture 65 % → 10 % is left.");
+  assert.equal(line.textContent, "t 380 → 800: of the picture 68 % → 10 % is left.");
   mock.timers.tick(9000);
+  assert.equal(line.textContent, "");
+  settings.put("t", 600, "scrubber");
+  mock.timers.tick(1000);
+  assert.notEqual(line.textContent, "");
+  air.dispatchEvent(new Event("lab:opened")); // another tab, which the line is not about
   assert.equal(line.textContent, "");
   settings.put("t", 200, "settings");
   mock.timers.tick(1000);

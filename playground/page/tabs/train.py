@@ -52,6 +52,7 @@ OF_POINTS = ("learning_rate", "batch", "width", "layers")
 OF_DIGITS = ("target", "seen", "dropped", "self_conditioning", "slips")
 OF_PICTURES = ("target", "called", "origin", "minutes")
 SHARED = ("loss", "seed", "schedule", "T")
+AWAY = ["lab-away"]  # out of sight and still at work: a column that Gradio hides ends its scripts or stays in sight
 
 
 def build(page) -> None:
@@ -62,11 +63,11 @@ def build(page) -> None:
         with gr.Column(elem_classes="lab-stage"):
             with gr.Column(elem_id="train-points-stage") as stages["points"]:
                 view = points(points_of({}), elem_id="train-points")
-            with gr.Column(visible="hidden", elem_id="train-digits-stage") as stages["digits"]:
+            with gr.Column(elem_classes=AWAY, elem_id="train-digits-stage") as stages["digits"]:
                 digits = training(example, CALLED["my-digits"], elem_id="train-digits")
-            with gr.Column(visible="hidden", elem_id="train-pictures-stage") as stages["pictures"]:
+            with gr.Column(elem_classes=AWAY, elem_id="train-pictures-stage") as stages["pictures"]:
                 pictures = training(example, CALLED["my-pictures"], elem_id="train-pictures")
-            with gr.Column(visible="hidden", elem_id="train-history-stage") as stages["history"]:
+            with gr.Column(elem_classes=AWAY, elem_id="train-history-stage") as stages["history"]:
                 past = history(elem_id="train-history")
         with gr.Column(elem_classes="lab-controls"):
             subjects = [each for each in SUBJECTS if allowed or each[1] not in ON_THE_SERVER]
@@ -113,8 +114,7 @@ def build(page) -> None:
     gr.on(changes, errors_shown(show), list(made.values()), view, trigger_mode="always_last", **QUIET)
 
     def turned(subject: str) -> list:
-        # What learns in the page is hidden, not gone: it goes on.
-        shown = [gr.update(visible=True if name == subject else "hidden") for name in stages]
+        shown = [gr.update(elem_classes=[] if name == subject else AWAY) for name in stages]
         return [*shown, *(gr.update(visible=subject in subjects) for subjects in only.values())]
 
     subject.change(turned, subject, [*stages.values(), *only], queue=False, **QUIET)

@@ -103,7 +103,7 @@ export function makePlot(box, state, drag) {
     follow();
   }
 
-  /** Names at the ends of the curves, moved apart, each tied to its curve by a thin line. */
+  /** Names at the ends of the curves, as far as they have come, moved apart, each tied to its curve by a thin line. */
   function overlay() {
     const { lines } = state;
     over.replaceChildren();
@@ -121,9 +121,9 @@ export function makePlot(box, state, drag) {
     const order = ends.map((_, i) => i).sort((i, j) => near(ends[i]) - near(ends[j]) || ends[j].middle - ends[i].middle);
     const wanted = order.map((i, rank) => 4 * near(ends[i]) + 1e-6 * rank);
     const ys = apart(wanted, narrow() ? 15 : 18, geometry.top, geometry.top + geometry.height - 2);
+    const x = Math.max(...ends.map((end) => end.x));
     order.forEach((i, rank) => {
       const [line, end, y] = [shown[i], ends[i], ys[rank]];
-      const x = geometry.left + geometry.width;
       svg("path", { class: "tie", d: `M${end.x + 2} ${end.y}L${x + 12} ${y}H${x + 16}`, stroke: line.colour }, over);
       const name = svg("text", { x: x + 20, y: y + 4, fill: line.colour, "data-name": line.name }, over);
       name.textContent = line.label;

@@ -78,8 +78,10 @@ export function makeChanges(line, titles, wanted) {
     moved = null;
     const before = rested;
     rested = new Map(facts);
-    if (!change || readable(change.before, titles) === readable(change.after, titles)) return;
     const tab = settings.state.tab || settings.get("tab");
+    // The page may have shown another t than the one that is set: its opening film goes through them all.
+    if (change?.name === "t" && before.has(`${tab}.t`)) change.before = before.get(`${tab}.t`);
+    if (!change || readable(change.before, titles) === readable(change.after, titles)) return;
     const what = described(change);
     const { effect } = glossary.terms[glossary.settings[change.name]];
     last = { what, tab, before, when: Date.now() };
@@ -123,4 +125,5 @@ export function makeChanges(line, titles, wanted) {
   };
   hears(line, "lab:set", onSet);
   hears(line, "lab:fact", onFact);
+  hears(line, "lab:opened", () => (line.textContent = "")); // it was about another tab
 }

@@ -4,7 +4,7 @@ import * as clock from "../lib/clock.js";
 import { facts } from "../lib/facts.js";
 import { hears, press } from "../lib/page.js";
 import * as settings from "../lib/settings.js";
-import { announce, text } from "../lib/words.js";
+import { announce, text, write } from "../lib/words.js";
 import { builder } from "./builder.js";
 import { asked, filled } from "./checks.js";
 import { desk, withAnswers } from "./desk.js";
@@ -157,6 +157,15 @@ export function mount(ui) {
       clock.tell(t, "lesson");
     }
   }
+  /** Brings what a step asks for into sight: a button that “Show me” would press, or else the top, where the pictures are. */
+  async function inSight(wanted, mine) {
+    await followed();
+    if (mine !== turn) return;
+    const name = wanted.show.map((part) => part.match(/^press ([\w-]+)$/)).find(Boolean);
+    const button = name && document.getElementById(name[1]);
+    window.scrollTo(0, 0);
+    button?.scrollIntoView({ block: button.closest(".lab-run") ? "nearest" : "center" }); // what runs the tab lies beside its picture
+  }
   /** Waits until the controls show what the page is set to: Gradio moves them a little later. */
   async function followed() {
     for (const end = Date.now() + PATIENCE; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20)))
@@ -187,6 +196,7 @@ export function mount(ui) {
     for (const name of [...facts.keys()])
       if (counted.test(name) || (guessed && name.startsWith(`${guessed}.`))) facts.delete(name);
     arrange(now.settings);
+    if (now.settings.tab) inSight(now, turn);
     const host = make("div", "", body, { className: "task" });
     const row = make("div", "", body, { className: "row" });
     waiting = null;
@@ -204,18 +214,19 @@ export function mount(ui) {
       if (verdict) make("p", verdict, reason, { className: "verdict" });
       const told = now.because.map((sentence) => [sentence, make("p", filled(sentence, value), reason)]);
       body.insertBefore(reason, row);
-      reason.scrollIntoView({ block: "nearest" });
       announce([verdict, ...told.map(([, made]) => made.textContent)].filter(Boolean).join(" "));
       const note = () => keep(now, { given, right, choice, tries });
       const missing = () => told.some(([sentence]) => asked(sentence).some((name) => value(name) === undefined));
       if (missing())
         waiting = () => {
-          told.forEach(([sentence, made]) => (made.textContent = filled(sentence, value)));
+          told.forEach(([sentence, made]) => write(made, filled(sentence, value)));
           if (!missing()) note();
         };
       note();
       onwards.hidden = false;
       for (const button of row.querySelectorAll(".help")) button.hidden = true;
+      row.scrollIntoView({ block: "nearest" });
+      reason.scrollIntoView({ block: "nearest" }); // the beginning of it, where there is no room for both
     }
     const wait = (fn) => ((waiting = fn), fn());
     const mark = (right) => (panel.dataset.right = right);

@@ -119,7 +119,7 @@ export function makeGrounds(root, easel, server, upload, pictures, { changed, te
     const runs = others();
     if (runs.length) groups.push([text("Made in another tab"), runs.map((run, k) => [`run:${k}`, run.label])]);
     const chosen = select.value;
-    select.replaceChildren(new Option("…", ""));
+    select.replaceChildren(new Option(text("a picture …"), ""));
     for (const [label, options] of groups) {
       const group = document.createElement("optgroup");
       group.label = label;

@@ -10,10 +10,10 @@ import { sharp } from "./film.js";
 /** What there is to see of a frame, by name: its sign, what it is, and the sign as plain letters. */
 const views = () => ({
   x_t: { label: "x<sub>t</sub>", name: text("noisy picture"), said: "x_t" },
-  x0_hat: { label: "x̂<sub>0</sub>", name: text("the model’s guess"), said: "x̂0" },
+  x0_hat: { label: "x̂<sub>0</sub>", name: text("the model’s guess"), short: text("its guess"), said: "x̂0" },
   eps_hat: { label: "ε̂", name: text("noise it sees"), said: "ε̂" },
-  eps: { label: "ε", name: text("noise that was added"), said: "ε" },
-  error: { label: "|x̂<sub>0</sub> − x<sub>0</sub>|", name: text("its error, 0 to 2"), said: "|x̂0 − x0|" },
+  eps: { label: "ε", name: text("noise that was added"), short: text("noise added"), said: "ε" },
+  error: { label: "|x̂<sub>0</sub> − x<sub>0</sub>|", name: text("its error, 0 to 2"), short: text("its error"), said: "|x̂0 − x0|" },
   x0: { label: "x<sub>0</sub>", name: text("the picture"), said: "x0" },
 });
 
@@ -55,7 +55,7 @@ export function makePanes(player, state, { id, over }) {
     slot.shown = null;
     slot.canvas.dataset.view = name;
     slot.label.innerHTML = `<span class="lab-math">${VIEWS[name].label}</span> `;
-    slot.label.append(node("span", "words", meaning(name)));
+    slot.label.append(node("span", "words", VIEWS[name].short || meaning(name)));
   }
 
   /** The views beside the large one: all of them for one lane, two for a few, none for many. */
@@ -171,6 +171,7 @@ export function makePanes(player, state, { id, over }) {
       rows.unshift([lane.calls ? text("call") : text("step"), `${frame.step} / ${lane.steps}`]);
     }
     if (film.truth && film.lanes.length === 1) rows.push([text("error"), frame.error == null ? "–" : number(frame.error, 2)]);
+    const learnt = rows.length; // what follows is about the machine
     if (film.rate) rows.push([text("steps/s"), number(film.rate, film.rate < 10 ? 1 : 0)]);
     if (film.end && film.end.seconds) {
       rows.push([text("seconds"), number(film.end.seconds, 2)], [text("s/step"), number(film.end.seconds / film.end.steps, 4)]);
@@ -183,6 +184,7 @@ export function makePanes(player, state, { id, over }) {
       const row = list.childNodes[k] || list.appendChild(node("div"));
       if (!row.firstChild) row.append(node("dt"), node("dd"));
       if (row.dataset.name !== name) row.firstChild.textContent = row.dataset.name = name;
+      row.className = k < learnt ? "" : "machine";
       if (name in TERMS) row.firstChild.dataset.explain = TERMS[name];
       row.lastChild.textContent = value;
     });
@@ -230,10 +232,11 @@ export function makePanes(player, state, { id, over }) {
     let main = side(count > 4 || count === 1 ? cell : Math.min(cell, tall));
     let minor = side((main - 12 * (minorColumns - 1)) / minorColumns);
     if (beside) {
-      minorColumns = small > 2 ? 2 : 1;
+      const wide = count === 1 && cell >= 700; // three in a row then, or the large one and two rows of three
+      minorColumns = small > 2 ? (wide ? 3 : 2) : wide ? 2 : 1;
       const rows = Math.ceil(small / minorColumns);
-      main = side(Math.min(tall, cell * (small > 2 ? 0.56 : 0.68)));
-      const high = (main + name - rows * name - (rows - 1) * row) / rows + row;
+      main = side(Math.min(tall, cell * (wide ? 0.44 : small > 2 ? 0.56 : 0.68)));
+      const high = Math.min(main, (main - (rows - 2) * (name + row)) / rows); // together as high as the large one and its captions
       minor = side(Math.min(high, (cell - main - 20 - 12 * (minorColumns - 1)) / minorColumns));
     }
     lanesBox.classList.toggle("beside", beside);

@@ -13,7 +13,7 @@ import * as facts from "../lib/facts.js";
 import { calm, frame, pump, slider } from "../lib/input.js";
 import * as settings from "../lib/settings.js";
 import { share } from "../lib/shared.js";
-import { announce, decibels, number, percent, text } from "../lib/words.js";
+import { announce, decibels, number, percent, text, write } from "../lib/words.js";
 import { clamp, forward, histogram, normalPdf, snrDb } from "../maths/forward.js";
 import { reduced, thinned } from "../maths/pictures.js";
 import { levels } from "../maths/schedule.js";
@@ -70,7 +70,7 @@ export function mount({ element, props, server, watch }) {
   $(".level").setAttribute("aria-label", text("Level t"));
   $(".place .t").setAttribute("aria-label", text("Level t"));
   $(".curve figcaption").textContent = text("Share of the power that is the picture's");
-  $(".histogram figcaption").textContent = text("Values of x_t against N(0, 1)");
+  write($(".histogram figcaption"), text("Values of x_t against N(0, 1)"));
   $(".once").textContent = text("What does the U-Net see in this?");
   $(".ask label span").textContent = text("Live");
   $(".walk").textContent = text("Walk there step by step");

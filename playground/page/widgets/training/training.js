@@ -73,7 +73,8 @@ export function mount({ element, props, trigger, server, watch, early }) {
   const view = () => $(".views input:checked").value;
 
   function statusText() {
-    if (!log) return text("Press Train: a net that knows nothing learns to draw.");
+    if (!log && props.called === "my pictures") return text("Choose some pictures of yours, then press Train.");
+    if (!log) return text("Press Train: a net that knows nothing learns to draw digits.");
     const seen = { seen: thousands(log.images), all: thousands(log.start ? log.start.images : 0) };
     if (log.end) {
       const said = {

@@ -69,7 +69,6 @@ export function mount(ui) {
     const step = steps[place];
     if (here()) return step.help();
     window.dispatchEvent(new CustomEvent("lab:tab", { detail: step.tab }));
-    setTimeout(label, 600);
   };
 
   for (const kind of ["lab:t", "lab:fact"]) {
@@ -81,7 +80,7 @@ export function mount(ui) {
       write();
     });
   }
-  document.addEventListener("click", (event) => !card.hidden && /** @type {Element} */ (event.target).closest("[role=tab]") && setTimeout(label, 100));
+  window.addEventListener("lab:opened", () => !card.hidden && label());
 
   // ------------------------------------------------------------ open and closed
 
