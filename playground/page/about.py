@@ -18,8 +18,8 @@ _PICTURE = re.compile(r"!\[([^\]]*)\](\(([^)]*)\)|\[[^\]]*\])?")  # ![…](…),
 
 
 def about(name: str) -> str:
-    """The card of a checkpoint as Markdown, without its front matter, its title and HTML; empty where it has none.
-    Headings are two levels lower, for they stand below the page's own.
+    """The card of a checkpoint as Markdown, without its front matter, its title, HTML and links to files; empty where
+    it has none. Headings are two levels lower, for they stand below the page's own.
 
     A card may come from anybody: nothing in it makes the browser ask another machine, so the only pictures are those of
     `PICTURES` that lie beside the weights.
@@ -34,6 +34,7 @@ def about(name: str) -> str:
     text = re.sub(r"\A\s*---\n.*?\n---\n", "", card(name).replace("\r\n", "\n"), flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = _PICTURE.sub(picture, text)
+    text = re.sub(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)", r"\1", text)  # to files that the page does not serve
     text = re.sub(r"</?[A-Za-z][^>]*>?", "", re.sub(r"<(https?://[^>\s]+)>", r"\1", text))
     text = re.sub(r"\A\s*# .*\n", "", text)
     text = re.sub(r"^(#+) ", lambda heading: "#" * min(6, len(heading[1]) + 2) + " ", text, flags=re.MULTILINE)

@@ -20,7 +20,7 @@ license: mit
 
 ## Limits
 
-Few.
+Few, see [there](evaluation.json) and [the paper](https://arxiv.org/abs/2006.11239).
 """
 
 
@@ -38,7 +38,8 @@ def folder(tmp_path):
 
 def test_a_card_shows_its_own_pictures_alone(folder):
     text = about("a b")
-    assert text.startswith("![all](lab/card/a%20b/sheet.png)") and text.endswith("#### Limits\n\nFew.")
+    assert text.startswith("![all](lab/card/a%20b/sheet.png)")
+    assert "Few, see there and [the paper](https://arxiv" in text
     assert text.count("![") == 1 and "example" not in text and "img" not in text
     (folder / "sheet.png").unlink()
     assert "![" not in about("a b")
