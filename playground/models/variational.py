@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from playground.models.autoencoder import Block
 from playground.models.blocks import Downsample, Upsample
 
+FIGURES = "figures.json"  # beside a shipped one: what was measured of it
+DRAWS = ("normal", "each", "together")
+
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, variance) ‖ N(0, 1)) in nats, summed over the numbers of a code, (B, D) each → (B,): Appendix B."""
@@ -52,7 +55,12 @@ class CodeAutoencoder(nn.Module, PyTorchModelHubMixin):
         self.decoder = nn.Sequential(nn.Linear(code, numbers), nn.Unflatten(1, (dims[-1], side, side)), *up)
         # Where codes lie: N(0, 1) is what a variational one is trained towards; of a plain one it has to be measured.
         self.register_buffer("middle", torch.zeros(code))
-        self.register_buffer("spread", torch.ones(code))
+        self.register_buffer("root", torch.eye(code))  # of their covariance, its lower triangle: Σ = root · rootᵀ
+
+    @property
+    def spread(self) -> Tensor:
+        """The standard deviation of each number of the codes, (code,)."""
+        return self.root.norm(dim=1)
 
     def posterior(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """(mean, log variance) of a picture's code, (B, code) each; of a plain one the variance is none: log 0."""
@@ -80,15 +88,23 @@ class CodeAutoencoder(nn.Module, PyTorchModelHubMixin):
         return self.decoder(codes.float()).clamp(-1, 1).to(codes)
 
     def measure(self, pictures: Sequence[Tensor]) -> None:
-        """Of a plain one: where the codes of some pictures lie, (B, 3, S, S) a part: each number's mean and spread."""
+        """Of a plain one: where the codes of some pictures lie, (B, 3, S, S) a part: their mean and covariance."""
         if not self.variational:
-            codes = torch.cat([self.encode(part) for part in pictures])
+            codes = torch.cat([self.encode(part) for part in pictures]).double()
+            covariance = codes.T.cov()
+            least = 1e-9 * covariance.trace() * torch.eye(self.code).to(covariance)  # a number may never move
             self.middle.copy_(codes.mean(dim=0))
-            self.spread.copy_(codes.std(dim=0))
+            self.root.copy_(torch.linalg.cholesky(covariance + least))
 
-    def at_random(self, count: int, generator: torch.Generator) -> Tensor:
-        """Codes drawn at random from where they lie, each number by itself: (count, code)."""
-        return self.middle + self.spread * torch.randn(count, self.code, generator=generator)
+    def at_random(self, count: int, generator: torch.Generator, draw: str = "each") -> Tensor:
+        """Codes drawn at random, (count, code), the same numbers of the generator for each way: from N(0, 1)
+        ("normal"); or from where codes lie, each number by itself ("each") or as they go together ("together"), which
+        gives a plain one afterwards what it was not trained to have (Ghosh et al. 2020, arXiv:1903.12436, §4). Those
+        of a variational one lie at N(0, 1) as far as its training got them there."""
+        noise = torch.randn(count, self.code, generator=generator).to(self.middle)
+        if draw == "normal":
+            return noise
+        return self.middle + (self.spread * noise if draw == "each" else noise @ self.root.T)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """The mixin's hook: in half precision."""

@@ -68,10 +68,15 @@ def editing(values: Mapping[str, object], image: Image.Image, strengths: Sequenc
         lane_for(engine, {**values, "strength": s}, ("strength", {"strength": f"{s:g}"}), start=start)
         for s in strengths
     ]
-    if len(lanes) <= len(settings.STRENGTHS):
+    _listed(lanes, strengths)
+    return Live(engine, lanes, curve=_curve(lanes), who=who)
+
+
+def _listed(lanes: Sequence[Lane], strengths: Sequence[float]) -> None:
+    """Each picture's receipt brings all the strengths back, where the page has as many."""
+    if len(strengths) <= len(settings.STRENGTHS):
         for lane in lanes:
             lane.settings |= {f"strength_{k}": s for k, s in enumerate(strengths, start=1)}
-    return Live(engine, lanes, curve=_curve(lanes), who=who)
 
 
 def _curve(lanes: Sequence[Lane]) -> str:
@@ -168,15 +173,16 @@ def between_pictures(
     if not 1 <= len(shares) * len(strengths) <= MOST:
         raise UserError("That would be {count} pictures; there may be 1 to {most}.",
                         count=len(shares) * len(strengths), most=MOST)  # fmt: skip
-    one, other = (engine.space.encode(to_tensor(image, engine.picture_size).double()) for image in pair)
+    one, other = (to_tensor(image, engine.picture_size) for image in pair)
     lanes: list[Lane] = []
-    for strength in (check("strength", strength) for strength in strengths):
+    strengths = [check("strength", strength) for strength in strengths]
+    for strength in strengths:
         for share in (check("mix", share) for share in shares):
-            x0 = torch.lerp(one, other, share)
             label = "mixed", {"share": f"{share:g}", "strength": f"{strength:g}"}
-            lane = lane_for(engine, {**values, "strength": strength}, label, start=engine.space.decode(x0), x0=x0)
-            lane.settings |= {"mix": share}
-            lanes.append(lane)
+            mine = {**values, "strength": strength, "mix": share}
+            lanes.append(lane_for(engine, mine, label, start=one, other=other))
+    if len(lanes) > 1:
+        _listed(lanes, strengths)
     run = Live(engine, lanes, who=who)
     run.more["columns"] = len(shares)
     return run

@@ -27,6 +27,7 @@ from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, NoiseSchedule, spaced
 
 SAMPLING = ("prompt", "style", "seed", "sampler", "steps", "spacing", "schedule", "guidance_scale", "clip")
+DISTILLED_FOR = "ddim"  # the sampler of every distilled model: see playground.training.distilling
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Lane:
     final: Tensor | None = None  # the finished picture, (C, S, S)
     seconds: float = 0.0  # from the beginning of its run to its last step
     lines: Tensor | None = None  # bool (S, S), the lines it was asked to have
+    other: Tensor | None = None  # the picture that was mixed into the one it was started from, (C, S, S)
     retold: Callable[[Step], Step] | None = None  # what is shown of a step in its place
     decoded: Callable[[Tensor], Tensor] | None = None  # makes pictures of x in place of the model's space
     strayed: bool = False  # it ended far outside the range of pictures: the sampler flew off
@@ -130,12 +132,15 @@ class Plan:
 
 def plan_for(model: Model, values: Mapping[str, object], lines: Tensor | None = None) -> Plan:
     """The plan for page settings (names as in `settings.DEFAULTS`, missing ones at their defaults; a missing schedule
-    is the model's own), and for lines, bool (S, S), that the picture should have.
+    is the model's own, and of a distilled model so are sampler and steps), and for lines, bool (S, S), that the picture
+    should have.
 
     Raises:
         UserError: a setting is out of range, or the model has no such style or takes no lines.
     """
-    used = {name: check(name, values.get(name)) for name in SAMPLING}
+    made_for = {"sampler": DISTILLED_FOR, "steps": model.steps} if model.steps else {}
+    asked = {name: made_for.get(name) if values.get(name) is None else values[name] for name in SAMPLING}
+    used = {name: check(name, value) for name, value in asked.items()}
     knobs = knobs_of(SAMPLERS, used["sampler"], values)
     style = used["style"]
     if style not in model.styles and style == check("style", None):
@@ -167,7 +172,7 @@ def lane_for(
     note: str = "",
     start: Tensor | None = None,
     noise: Noise | None = None,
-    x0: Tensor | None = None,
+    other: Tensor | None = None,
     mask: Tensor | None = None,
     lines: Tensor | None = None,
 ) -> Lane:
@@ -175,7 +180,7 @@ def lane_for(
 
     start: a picture (1, 3, S, S) in [−1, 1], to be noised to `values["strength"]` first; None for pure noise.
     noise: stands in for the seed's.
-    x0: `start` in the space of the U-Net, (1, C, H, W), where it is not simply what encoding gives.
+    other: a second picture, mixed into `start` by `values["mix"]` of it in the space of the U-Net.
     mask: bool (S, S), True where `start` is to be made anew, from pure noise and around what is left of it.
     lines: bool (S, S), True on the lines that the picture should have; for models that take lines.
 
@@ -184,10 +189,12 @@ def lane_for(
     """
     plan = plan_for(engine.checkpoint, values, lines)
     used = dict(plan.settings)
-    eps = truth = hole = None
-    plain = x0 is None  # a picture as it is, not a mixture
-    if start is not None and plain:
+    x0 = eps = truth = hole = None
+    if start is not None:
         x0 = engine.space.encode(start.double())
+    if other is not None:
+        used["mix"] = check("mix", values.get("mix"))
+        x0 = torch.lerp(x0, engine.space.encode(other.double()), used["mix"])
     if mask is not None:
         used |= {name: check(name, values.get(name)) for name in ("resamplings", "jump")}
         hole, x0 = Hole(x0, covered(mask, engine.space.factor), used["resamplings"], used["jump"]), None
@@ -195,7 +202,7 @@ def lane_for(
         used |= {"start": "picture", "strength": check("strength", values.get("strength"))}
         used["steered"] = bool(used["prompt"] or used["style"])
         eps = noise_of(used["seed"])(x0.shape)[0]
-        if plain and (plan.condition == NOTHING or used["guidance_scale"] == 0):
+        if other is None and (plan.condition == NOTHING or used["guidance_scale"] == 0):
             truth = engine.space.decode(x0)[0]
     else:
         used["start"] = "noise"
@@ -226,6 +233,7 @@ def lane_for(
         truth=truth,
         mask=mask,
         lines=lines,
+        other=None if other is None else other[0],
     )
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import threading
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from playground.checkpoints import DEFAULT
+from playground.checkpoints import DEFAULT, FOLDER
 from playground.engine import Runner
 from playground.errors import UserError
 from playground.images import to_tensor
 from playground.images.bundled import PICTURES, picture
 from playground.images.measures import peak_signal_to_noise
 from playground.models import Space
+from playground.models.autoencoder import load_autoencoder
 from playground.models.devices import one_thread
+from playground.models.variational import FIGURES, CodeAutoencoder
 from playground.predictions import q_sample
 from playground.samplers.noise import noise_of
 
 WALK = 7  # pictures of a walk
 DRAWN = 8  # pictures drawn at random
+CODES = FOLDER / "avatars-32-codes"  # two small autoencoders of one build that the project comes with
+WAYS = {"variational": "normal", "plain": "normal", "each": "each", "together": "together"}  # of drawing their codes
 _one = threading.Lock()  # one question at a time: the runs of all others go on
 
 
@@ -96,6 +102,28 @@ def _where(space: Space, size: int) -> tuple[Tensor, Tensor]:
     """Where latents lie, by the bundled pictures: each channel's mean and deviation, (1, C, 1, 1)."""
     z = space.encode(torch.cat([to_tensor(picture(name, size), size) for name in PICTURES]))
     return z.mean(dim=(0, 2, 3), keepdim=True), z.std(dim=(0, 2, 3), keepdim=True)
+
+
+def codes(seed: int, count: int = DRAWN) -> dict[str, Tensor]:
+    """Codes drawn at random from the same numbers and decoded, (count, 3, 32, 32) for each of `WAYS`: of the
+    variational autoencoder from N(0, 1); of the plain one from there too, and from where its own codes lie."""
+    with _one, one_thread():
+        nets = {way: _coder("variational" if way == "variational" else "plain") for way in WAYS}
+        drawn = {way: net.at_random(count, torch.Generator().manual_seed(seed), WAYS[way]) for way, net in nets.items()}
+        return {way: nets[way].decode(each) for way, each in drawn.items()}
+
+
+@functools.cache
+def _coder(name: str) -> CodeAutoencoder:
+    return load_autoencoder(CODES / name, CodeAutoencoder)
+
+
+@functools.cache
+def figures() -> dict[str, dict]:
+    """What was measured: of each of the two as `training.autoencoding.figures` has it, and by the same measure of a
+    shipped model's latents drawn at random, by its name."""
+    told = {name: CODES / name / FIGURES for name in ("variational", "plain")} | {"latents": CODES / "latents.json"}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in told.items()}
 
 
 def shapes(trip: Trip) -> dict[str, list[int]]:

@@ -23,8 +23,8 @@ from playground.runs import Live, engine_for, lane_for, sha256
 engine = engine_for({checkpoint!r})
 """
 
-START = """\
-start = to_tensor(open_picture(base64.b64decode({start!r})), engine.picture_size)
+PICTURE = """\
+{name} = to_tensor(open_picture(base64.b64decode({picture!r})), engine.picture_size)
 """
 
 BITS = """\
@@ -63,9 +63,10 @@ def notebook(records: Sequence[RunRecord]) -> str:
         cells.append(_text(f"## {record.name}"))
         cells.append(_code(f"settings = {pprint.pformat(dict(record.settings), sort_dicts=False)}"))
         more = ""
-        if record.start is not None:
-            more = ", start=start"
-            cells.append(_code(START.format(start=images.encoded(images.to_png(record.start)))))
+        for name in ("start", "other"):  # the other one is mixed into it
+            if (picture := getattr(record, name)) is not None:
+                more += f", {name}={name}"
+                cells.append(_code(PICTURE.format(name=name, picture=images.encoded(images.to_png(picture)))))
         for name, what in WHAT.items():
             if (bits := getattr(record, name)) is not None:
                 more += f", {name}={name}"

@@ -28,7 +28,7 @@ from playground.runs.records import Moment, RunRecord, same_picture, sha256
 from playground.runs.settings import DEFAULTS, check, shorten
 
 KEYWORD = "playground"  # of the PNG's text chunk with the settings
-START = "playground start"  # … and of the one with the picture that the run started from
+PICTURES = ("start", "other")  # that a run started from, the other mixed into it: "playground start", …
 BITS = ("mask", "lines")  # of what else a run may have been given, as pictures: "playground mask", "playground lines"
 FORMAT = "playground run 1"
 MAX_JSON = 20_000_000
@@ -40,7 +40,7 @@ BETWEEN_SEEDS = ("share",)  # no setting of the page: how far from one seed to t
 # What an endpoint says besides the settings it used.
 REPORTED = (
     "pictures", "nfe", "unknown_words", "device", "seconds", "steps_per_second", "lanes", "apart", "numbers",
-    "strengths", "runtime",
+    "strengths", "grid", "runtime",
 )  # fmt: skip
 
 
@@ -53,6 +53,7 @@ class Receipt:
     messages: list[UserError]
     final: np.ndarray | None = None  # uint8 (H, W, 3)
     start: Image.Image | None = None
+    other: Image.Image | None = None
     mask: np.ndarray | None = None  # bool (H, W), as in a RunRecord
     lines: np.ndarray | None = None
     hashes: tuple[str, ...] = ()  # of that picture, or of those that a report names
@@ -93,16 +94,15 @@ def files(records: Sequence[RunRecord], answers: Sequence[Mapping] = ()) -> dict
 
 def png(record: RunRecord) -> bytes:
     """The finished picture with its settings, as JSON, in a text chunk."""
-    text = {KEYWORD: settings_text(record.settings)}
-    if record.start is not None:
-        text[START] = encoded(images.to_png(record.start))
-    return images.to_png(record.final, text | {f"{KEYWORD} {name}": bits for name, bits in _bits(record).items()})
+    given = {f"{KEYWORD} {name}": picture for name, picture in _given(record).items()}
+    return images.to_png(record.final, {KEYWORD: settings_text(record.settings)} | given)
 
 
-def _bits(record: RunRecord) -> dict[str, str]:
-    """Mask and lines, where there are any: white on black PNG in base64."""
-    given = {name: getattr(record, name) for name in BITS}
-    return {name: encoded(images.to_png(bits * np.uint8(255))) for name, bits in given.items() if bits is not None}
+def _given(record: RunRecord) -> dict[str, str]:
+    """What the run was given, as PNG in base64: pictures; mask and lines in white on black."""
+    found = {name: getattr(record, name) for name in (*PICTURES, *BITS)}
+    found |= {name: bits * np.uint8(255) for name in BITS if (bits := found[name]) is not None}
+    return {name: encoded(images.to_png(each)) for name, each in found.items() if each is not None}
 
 
 def settings_text(settings: Mapping[str, object]) -> str:
@@ -123,9 +123,7 @@ def to_json(records: Sequence[RunRecord], answers: Sequence[Mapping] = ()) -> st
 def _as_dict(record: RunRecord, every: int) -> dict:
     height, width = record.final.shape[:2]
     content = {"settings": dict(record.settings), "sha256": record.sha256, "height": height, "width": width}
-    if record.start is not None:
-        content["start"] = encoded(images.to_png(record.start))
-    content |= _bits(record)
+    content |= _given(record)
     if record.timing is not None:
         content["timing"] = dict(record.timing)
     content |= {"final": encoded(record.final), "steps": []}
@@ -206,7 +204,7 @@ def _of_png(data: bytes) -> Receipt:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             picture.load()
-            keys = {"settings": KEYWORD, "start": START} | {name: f"{KEYWORD} {name}" for name in BITS}
+            keys = {"settings": KEYWORD} | {name: f"{KEYWORD} {name}" for name in (*PICTURES, *BITS)}
             text = {name: str(picture.text.get(key) or "") for name, key in keys.items()}
         content = json.loads(text.pop("settings") or "null")
     except (ValueError, RecursionError, MemoryError, OSError, SyntaxError) as error:
@@ -227,7 +225,7 @@ def _of_json(content: object) -> Receipt:
     if not isinstance(settings, dict):
         raise UserError("The settings inside that file are damaged.")
     if listed and "settings" not in pictures[0]:  # what an endpoint returns: settings, and what came of them
-        alike = not {"lanes", "strengths", "share"} & set(content)  # of seeds that follow each other
+        alike = not {"lanes", "strengths", "grid", "share"} & set(content)  # of seeds that follow each other
         made = {"count": min(len(pictures), DEFAULTS["count"].high)} if alike else {}
         settings = made | {name: value for name, value in settings.items() if name not in REPORTED}
         return _receipt(settings, None, {}, tuple(str(each.get("sha256"))[:64] for each in pictures[:64]))
@@ -244,7 +242,7 @@ def _of_json(content: object) -> Receipt:
 
 
 def _receipt(raw: Mapping, final: np.ndarray | None, given: Mapping, hashes: tuple[str, ...] = ()) -> Receipt:
-    """`given`: pictures that the run started from, in base64: start, mask, lines."""
+    """`given`: what the run was given, pictures in base64: `PICTURES` and `BITS`."""
     settings, messages = {}, []
     strange = [shorten(name, 20) for name in raw if name not in DEFAULTS and name not in ("format", *BETWEEN_SEEDS)]
     for name in DEFAULTS:
@@ -262,12 +260,12 @@ def _receipt(raw: Mapping, final: np.ndarray | None, given: Mapping, hashes: tup
     if BETWEEN_SEEDS[0] in raw:
         messages.append(UserError("The picture lies between two seeds: the button for that makes it again."))
     found: dict[str, Image.Image] = {}
-    for name in ("start", *BITS):
+    for name in (*PICTURES, *BITS):
         if isinstance(given.get(name), str) and given[name]:
             try:
                 found[name] = images.open_picture(base64.b64decode(given[name], validate=True))
             except (ValueError, UserError):
                 messages.append(UserError("The picture that the run started from could not be read."))
     bits = {name: np.asarray(found[name])[..., 0] > 127 for name in BITS if name in found}
-    return Receipt(settings, messages, final, found.get("start"), **bits,
+    return Receipt(settings, messages, final, *map(found.get, PICTURES), **bits,
                    hashes=hashes if final is None else (sha256(final),))  # fmt: skip

@@ -42,13 +42,14 @@ class RunRecord:
     mask: np.ndarray | None = None  # bool (H, W), where it was made anew
     lines: np.ndarray | None = None  # bool (H, W), what it was asked to have
     timing: Mapping[str, float] | None = None  # seconds, steps, steps_per_second, seconds_per_step
+    other: np.ndarray | None = None  # the picture that was mixed into `start`, by settings["mix"] of it
 
     @classmethod
     def of(cls, lane) -> RunRecord:
         """From a finished `runs.Lane`; of a long run, `MAX_STEPS` steps, evenly chosen."""
         steps = [frame for frame in lane.frames if not frame.last]
         places = np.linspace(0, len(steps) - 1, min(len(steps), MAX_STEPS))
-        start = None if lane.start is None else to_pixels(lane.start)
+        start, other = (None if x is None else to_pixels(x) for x in (lane.start, lane.other))
         mask = None if lane.mask is None else lane.mask.numpy()
         made, count, timing = to_pixels(lane.final), lane.frames[-1].step, None
         lines = None if lane.lines is None else lane.lines.numpy()
@@ -56,7 +57,8 @@ class RunRecord:
             timing = {"seconds": round(lane.seconds, 4), "steps": count}
             timing |= {"steps_per_second": round(count / lane.seconds, 2)}
             timing |= {"seconds_per_step": round(lane.seconds / count, 6)}
-        return cls(dict(lane.settings), [steps[round(place)] for place in places], made, start, mask, lines, timing)
+        return cls(dict(lane.settings), [steps[round(place)] for place in places], made, start, mask, lines,
+                   timing, other)  # fmt: skip
 
     @property
     def sha256(self) -> str:

@@ -12,7 +12,10 @@ def test_a_picture_goes_in_and_comes_back_and_its_latent_is_turned(page, app_url
     expect(there).to_contain_text("64 · 64 · 3 = 12 288 numbers")
     expect(there).to_contain_text("32 · 32 · 3 = 3 072 numbers, 4 times fewer")
     expect(there).to_contain_text("dB")
-    expect(page.locator(f"{STAGE} .strip canvas")).to_have_count(3)
+    expect(page.locator(f"{STAGE} .strip canvas")).to_have_count(7)
+    expect(page.locator(f"{STAGE} .drawn [data-name=plain]")).to_contain_text("Fréchet distance 0.42")
+    page.locator(f"{STAGE} [data-explain=frechet]").focus()
+    expect(page.locator("#explained-frechet")).to_contain_text("two sets of pictures")
     look = f"{STAGE} .bent [data-name=decoded] canvas"
     before = page.locator(look).evaluate("canvas => canvas.toDataURL()")
     page.get_by_role("slider", name="changed by").focus()

@@ -12,7 +12,8 @@ from playground import autoencode
 from playground.errors import UserError
 from playground.models.autoencoder import load_autoencoder
 from playground.models.variational import CodeAutoencoder, divergence
-from playground.training.data import read_pictures
+from playground.training import autoencoding
+from playground.training.data import PictureSet, read_pictures
 
 SMALL = dict(size=16, code=4, dims=(8, 16))
 
@@ -54,9 +55,20 @@ def test_a_plain_one_draws_nothing_and_knows_where_its_codes_lie():
     torch.testing.assert_close(drawn.std(dim=0), codes.std(dim=0), rtol=0.03, atol=0)
     assert (drawn.mean(dim=0) - codes.mean(dim=0)).abs().max() < 0.05 * codes.std(dim=0).max()
     assert net.decode(drawn[:2]).shape == (2, 3, 16, 16)
+    together = net.at_random(20_000, torch.Generator().manual_seed(0), "together")
+    torch.testing.assert_close(together.T.cov(), codes.T.cov(), rtol=0.05, atol=0.03 * codes.var(dim=0).max().item())
+    assert net.at_random(20_000, torch.Generator().manual_seed(0), "normal").std(dim=0).sub(1).abs().max() < 0.03
     free = CodeAutoencoder(**SMALL)
     free.measure([x])
     assert free.middle.abs().max() == 0 and torch.equal(free.spread, torch.ones(4))
+
+
+def test_where_codes_lie_is_measured_by_pictures_from_all_over_the_set():
+    """A set may be in any order: all dark ones first."""
+    pixels = torch.zeros(6000, 3, 8, 8, dtype=torch.uint8)
+    pixels[4500:] = 255
+    rows = autoencoding._some(PictureSet(pixels, [], [], torch.ones(6000)), seed=0)
+    assert len(set(rows.tolist())) == 4096 and 0.2 < (rows >= 4500).float().mean() < 0.3
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.05])
@@ -75,6 +87,10 @@ def test_the_command_writes_one_that_gives_pictures_back(tmp_path, weight):
     pictures = read_pictures(tmp_path / "data", 16).x0()
     lost = (net.decode(net.encode(pictures)) - pictures).square().mean()
     assert lost < 0.2 * pictures.var(dim=0).mean()  # which is what their mean picture alone would lose
+    found = json.loads((out / "figures.json").read_text())
+    assert found["psnr"] > 0 and found["frechet"].keys() == {"normal", "each", "together", "returned", "real"}
+    drawn = [found["frechet"][draw] for draw in ("normal", "each", "together")]
+    assert len(set(drawn)) == (1 if weight else 3)  # a variational one's codes lie where it was trained to have them
     if not weight:
         assert net.spread.std() > 0
 

@@ -23,6 +23,7 @@ from playground.page.controls import (
 )
 from playground.page.parts.model import guidance_state, method_of, pupil
 from playground.page.parts.run import stream
+from playground.page.tabs import paint
 from playground.runs.settings import DEFAULTS, check, with_defaults
 
 ROWS = [(name, tab) for name, row in DEFAULTS.items() for tab in row.tabs[:1]]
@@ -185,15 +186,42 @@ def test_the_guidance_of_a_distilled_model_can_be_read_and_not_moved():
 
 
 def test_a_distilled_model_gets_its_steps_unless_somebody_has_chosen_others():
-    usual = DEFAULTS["sampler"].default, DEFAULTS["steps"].default
-    assert method_of(DISTILLED, ORDINARY, *usual) == ("ddim", 4)
-    assert method_of(ORDINARY, DISTILLED, "ddim", 4) == usual
-    assert method_of(DISTILLED, ORDINARY, "lcm", 8) == ("lcm", 8) == method_of(ORDINARY, DISTILLED, "lcm", 8)
+    def chosen(sampler, steps):
+        return {"sampler": sampler, "steps": steps}
+
+    usual, made_for, own = (chosen(*each) for each in ((DEFAULTS["sampler"].default, 20), ("ddim", 4), ("lcm", 8)))
+    assert method_of(DISTILLED, ORDINARY, usual) == made_for
+    assert method_of(ORDINARY, DISTILLED, made_for) == usual
+    assert method_of(DISTILLED, ORDINARY, own) == own == method_of(ORDINARY, DISTILLED, own)
     # One of the two may have come from another tab already.
-    assert method_of(ORDINARY, DISTILLED, "ddim", usual[1]) == method_of(ORDINARY, DISTILLED, usual[0], 4) == usual
-    assert method_of(DISTILLED, ORDINARY, usual[0], 4) == ("ddim", 4)
-    assert method_of(DISTILLED, ORDINARY, "ddim", usual[1]) == ("ddim", 4)
-    assert method_of(ORDINARY, ORDINARY, "ddim", 4) == ("ddim", 4)
+    halves = usual | {"sampler": "ddim"}, usual | {"steps": 4}
+    assert [method_of(ORDINARY, DISTILLED, half) for half in halves] == [usual, usual]
+    assert [method_of(DISTILLED, ORDINARY, half) for half in halves] == [made_for, made_for]
+    assert method_of(ORDINARY, ORDINARY, made_for) == made_for
+    painting = {name: DEFAULTS[name].default for name in ("paint_sampler", "paint_steps")}
+    answered = method_of(DISTILLED, ORDINARY, painting)
+    assert answered == {"paint_sampler": "ddim", "paint_steps": 4}
+    assert method_of(ORDINARY, DISTILLED, answered) == painting
+
+
+@pytest.mark.parametrize(("part", "names"), [
+    ("build_canvas", ("paint_sampler", "paint_steps")), ("build_editing", ("steps",)), ("build_between", ("steps",)),
+])  # fmt: skip
+def test_in_paint_the_steps_of_a_distilled_model_come_and_go_with_it(part, names):
+    with Page() as page, gr.Blocks() as demo:
+        getattr(paint, part)(*([page] if part == "build_canvas" else []))
+    follow = next(fn for fn in demo.fns.values() if fn.name == "changed" and fn.targets[0][1] == "follow")
+    known = [str(item.elem_id).partition("-")[2] for item in follow.inputs]
+    places = [known.index(name) for name in names]
+    values = [item.value for item in follow.inputs]
+    start = [values[place] for place in places]
+    for before, model, steps in (("avatars-64", "avatars-64-turbo", 4), ("avatars-64-turbo", "avatars-64", start[-1])):
+        event = SimpleNamespace(model=model, before=before)
+        told = dict(zip(follow.outputs, follow.fn(event, *values), strict=True))
+        for place in places:
+            values[place] = told[follow.inputs[place]]
+        assert values[places[-1]] == steps
+    assert [values[place] for place in places] == start
 
 
 def test_a_students_teacher_is_named():

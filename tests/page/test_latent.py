@@ -25,6 +25,7 @@ def test_the_endpoint_gives_each_part_as_a_picture_and_the_numbers(client):
     assert np.abs(found["back.png"] - found["changed-back.png"]).max() <= 3  # nothing is changed, but for rounding
     assert found["walk.png"].shape == (128, 7 * 64, 3) and found["random.png"].shape == (64, 8 * 64, 3)
     assert np.abs(found["walk.png"][64:, :64] - found["picture.png"]).max() <= 1
+    assert found["random-codes.png"].shape == (4 * 32, 8 * 32, 3) and used["codes"]["plain"]["frechet"]["normal"] > 0
 
 
 def sent(**more):
@@ -48,3 +49,11 @@ def test_it_answers_with_pictures_and_numbers():
     found = questions("cpu")(sent())
     assert len(found["channels"]) == 3 and found["z"]["n"] == 16 and found["back"]["n"] == 64
     assert len(base64.b64decode(found["channels"][0]["pixels"])) == 3 * 16 * 16
+
+
+def test_random_codes_come_beside_latents_with_what_was_measured():
+    found = questions("cpu")(sent(part="drawn"))
+    assert {name: (len(row), row[0]["n"]) for name, row in found["rows"].items()} == {
+        "latents": (8, 64), "variational": (8, 32), "plain": (8, 32), "each": (8, 32), "together": (8, 32),
+    }  # fmt: skip
+    assert found["figures"]["latents"] is None  # nobody has measured this model's

@@ -12,10 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from playground.images import to_tensor
+from playground.images import bundled, encoded, to_pixels, to_tensor
 from playground.page.controls import safe_image
+from playground.page.parts import easel
 from playground.page.widgets.receipt import ReceiptCorner
-from playground.runs import Live, lane_for
+from playground.runs import Live, experiments, lane_for
 from playground.runs.receipts import files, png
 
 SETTINGS = {"prompt": "cat face", "style": "flat", "sampler": "ddim", "steps": 3, "guidance_scale": 1.0}
@@ -44,6 +45,67 @@ def test_a_painted_sheet_comes_back(engine, tmp_path):
     sheet = told.restored if hasattr(told, "restored") else told.props["restored"]
     assert sheet["n"] == 16 and base64.b64decode(sheet["mask"]) == (mask * np.uint8(255)).tobytes()
     assert base64.b64decode(sheet["picture"]) == bytes([255, 0, 0]) * 256 and "lines" not in sheet
+
+
+@pytest.fixture
+def drop(tmp_path):
+    """Drops a PNG in a corner with a sheet ("canvas"), with two pictures ("grid"), with one: what it tells each."""
+    made = {}
+    for name, given in {"canvas": ("sheet",), "grid": ("picture", "other"), "one": ("picture",)}.items():
+        with gr.Blocks() as demo:
+            ReceiptCorner(name, **{part: gr.HTML() if part == "sheet" else safe_image() for part in given})
+        made[name] = next(fn.fn for fn in demo.fns.values() if fn.name == "restored")
+
+    def dropped(corner, lane):
+        (tmp_path / "run.png").write_bytes(png(lane.record()))
+        value, _receipt, *given = made[corner](str(tmp_path / "run.png"))
+        return value["settings"], " ".join(value["lines"]), given
+
+    return dropped
+
+
+CAT, SUN = bundled.picture("cat", 16), bundled.picture("sunset", easel.LARGEST)
+
+
+def test_a_mixture_comes_back_as_a_mixture(engine, drop, monkeypatch):
+    monkeypatch.setattr(experiments, "engine_for", lambda *_: engine)
+    asked = {"paint_mode": "mix", "mix": 0.3, "strength": 0.4, "seed": 3, "style": "flat", "paint_steps": 3, "n": 16}
+    live = easel.of_sheet(asked | {"picture": encoded(np.asarray(CAT))})
+    live.finish()
+    settings, said, (sheet,) = drop("canvas", live.lanes[0])
+    wanted = {"paint_mode": "mix", "mix": 0.3, "other_picture": "sunset", "strength": 0.4, "paint_steps": 3}
+    assert wanted.items() <= settings.items() and "mixed" not in said
+    told = sheet.restored if hasattr(sheet, "restored") else sheet.props["restored"]
+    assert told["picture"] == encoded(np.asarray(CAT))  # what was painted, not what came of mixing it
+    again = easel.of_sheet({**asked, **settings, "picture": told["picture"]})
+    again.finish()
+    assert torch.equal(again.lanes[0].final, live.lanes[0].final)
+    for elsewhere in ("grid", "one"):
+        assert "under “Canvas”" in drop(elsewhere, live.lanes[0])[1]
+
+
+def test_a_mixture_of_two_uploads_brings_both_back(engine, drop, monkeypatch):
+    monkeypatch.setattr(experiments, "engine_for", lambda *_: engine)
+    run = experiments.between_pictures(SETTINGS | {"seed": 3}, (CAT, SUN), [0, 0.5], [0.4, 0.8])
+    run.finish()
+    settings, said, (one, other) = drop("grid", run.lanes[1])
+    assert settings["strength_2"] == 0.8 and "mixed" not in said and np.array_equal(one, CAT)
+    assert np.array_equal(other, to_pixels(to_tensor(SUN, 16))[0])
+    for elsewhere in ("canvas", "one"):
+        assert "under “Between two pictures”" in drop(elsewhere, run.lanes[1])[1]
+
+
+def test_on_the_easel_what_was_made_elsewhere_is_what_it_was(engine, drop, monkeypatch):
+    monkeypatch.setattr(experiments, "engine_for", lambda *_: engine)
+    mask = torch.zeros(16, 16, dtype=torch.bool)
+    mask[2:7, 3:9] = True
+    for run, mode in (
+        (experiments.filling(SETTINGS | {"seed": 3}, CAT, mask), "fill"),
+        (experiments.editing(SETTINGS | {"seed": 3}, CAT, [0.5]), "picture"),
+    ):
+        run.finish()
+        settings, *_ = drop("canvas", run.lanes[0])
+        assert {"paint_mode": mode, "paint_sampler": "ddim", "paint_steps": 3}.items() <= settings.items()
 
 
 ME = SimpleNamespace(session_hash="me")

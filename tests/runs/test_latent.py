@@ -10,7 +10,7 @@ from playground.engine import Engine
 from playground.errors import UserError
 from playground.images import to_tensor
 from playground.images.bundled import picture
-from playground.images.measures import peak_signal_to_noise
+from playground.images.measures import peak_signal_to_noise, sharpness
 from playground.runs import latent
 from playground.samplers.noise import noise_of
 
@@ -80,3 +80,30 @@ def test_numbers_drawn_each_by_itself_are_the_same_for_the_same_seed(model):
 def test_of_a_model_of_pixels_it_is_said_that_there_are_none(engine):
     with pytest.raises(UserError, match="works on pixels"):
         latent.latent_space(engine)
+
+
+def test_random_codes_are_those_of_the_two_nets_and_all_ways_begin_with_the_same_numbers():
+    drawn = latent.codes(seed=3, count=4)
+    assert {way: each.shape for way, each in drawn.items()} == dict.fromkeys(latent.WAYS, (4, 3, 32, 32))
+    z = torch.randn(4, 64, generator=torch.Generator().manual_seed(3))
+    plain, free = (latent._coder(name) for name in ("plain", "variational"))
+    near(drawn["variational"], free.decode(z))
+    near(drawn["plain"], plain.decode(z))
+    near(drawn["each"], plain.decode(plain.middle + plain.spread * z))
+    near(drawn["together"], plain.decode(plain.middle + z @ plain.root.T))
+
+
+def test_what_the_page_says_of_them_is_what_was_measured():
+    told = latent.figures()
+    free, plain = (told[name]["frechet"] for name in ("variational", "plain"))
+    assert free["normal"] < 0.5 * plain["normal"]  # faces, and spots of paint
+    assert 0.8 < plain["each"] / free["normal"] < 1.25 and plain["together"] < 0.8 * free["normal"]
+    assert told["variational"]["psnr"] < told["plain"]["psnr"] - 1 and told["plain"]["far"] > 1
+    assert told["latents"]["avatars-64"]["frechet"] > 2 * plain["normal"] and free["real"] < 0.1 * plain["together"]
+
+
+def test_the_figures_are_of_these_nets():
+    """Without the pictures themselves: spots of paint have far more edges than faces, whatever these look like."""
+    drawn = latent.codes(seed=0, count=256)
+    sharp = {way: sharpness(each) for way, each in drawn.items()}
+    assert sharp["plain"] > 1.3 * sharp["together"] > 1.3 * 0.9 * sharp["variational"]

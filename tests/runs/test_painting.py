@@ -98,8 +98,12 @@ def test_repaint_stands_beside_replacement(model):
     assert torch.equal(once.final[:, ~mask], often.final[:, ~mask]) and not torch.equal(once.final, often.final)
 
 
-def test_a_filled_picture_is_a_notebook_that_fills_it_again(model, monkeypatch, capsys):
-    run = filling(SETTINGS, CAT, mask_of(corner(), SIDE))
+@pytest.mark.parametrize("make", [
+    lambda: filling(SETTINGS, CAT, mask_of(corner(), SIDE)),
+    lambda: between_pictures(SETTINGS, (CAT, SUN), [0.25], [0.6]),
+], ids=["filled", "mixed"])  # fmt: skip
+def test_what_was_given_pictures_is_a_notebook_that_makes_it_again(model, monkeypatch, capsys, make):
+    run = make()
     run.finish()
     cells = ["".join(cell["source"]) for cell in json.loads(notebook([run.lanes[0].record()]))["cells"]]
     code = "\n".join(cell for cell in cells if not cell.startswith("#") or "import base64" in cell)

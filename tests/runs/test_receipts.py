@@ -17,6 +17,7 @@ from playground.runs import Live, engine_for, lane_for
 from playground.runs.experiments import (
     OF_A_LANE,
     answer,
+    between_pictures,
     duel,
     editing,
     guidance_pair,
@@ -203,7 +204,9 @@ def test_a_report_of_an_endpoint_brings_all_settings_back(values):
     guidance_pair, lambda values: interpolation(values | {"other_seed": 8}, 4),
     lambda values: duel(values, [{"sampler": "ddim"}, {"sampler": "euler_ancestral", "steps": 4, "eta": 0.5}]),
     lambda values: editing(values, Image.new("RGB", (16, 16), "teal"), [0.4, 1.0]),
-], ids=["pair", "between", "duel", "editing"])  # fmt: skip
+    lambda values: between_pictures(values, (Image.fromarray(pixels(5, 16)), Image.fromarray(pixels(6, 16))),
+                                    [0.25, 0.5], [0.4, 0.8]),
+], ids=["pair", "between", "duel", "editing", "mixing"])  # fmt: skip
 def test_any_picture_of_a_run_is_known_again(values, make):
     """Its receipt, dropped, and the same button pressed: not only the first picture of them is recognised."""
     run, first = finished(make(values))
@@ -217,6 +220,9 @@ def test_any_picture_of_a_run_is_known_again(values, make):
             numbers = range(1, receipt.settings["lane_count"] + 1)
             lanes = [{name: receipt.settings.get(f"{name}_{k}") for name in OF_A_LANE} for k in numbers]
             made = duel(again, lanes)
+        elif receipt.other is not None:
+            strengths = [receipt.settings[f"strength_{k}"] for k in (1, 2)]
+            made = between_pictures(again, (receipt.start, receipt.other), [0.25, 0.5], strengths)
         elif "strength_2" in receipt.settings:
             assert receipt.settings["steered"]
             made = editing(again, receipt.start, [receipt.settings[f"strength_{k}"] for k in (1, 2)])
@@ -224,6 +230,14 @@ def test_any_picture_of_a_run_is_known_again(values, make):
             made = make({name: again[name] for name in (*values, "guidance_scale")})
         assert receipt.compared(finished(made)[1]).startswith("The same picture")
         assert same_picture(final, receipt.final).startswith("The same picture, to the last bit")
+
+
+def test_a_report_of_a_grid_is_of_no_row_of_seeds(values):
+    run = between_pictures(values, (Image.new("RGB", (16, 16), "teal"), Image.new("RGB", (16, 16))), [0, 1], [0.5])
+    _, used = answer(run)
+    used["grid"] = [{name: lane.settings[name] for name in ("strength", "mix")} for lane in run.lanes]
+    receipt = read_receipt(json.dumps(used).encode())
+    assert not receipt.messages and "count" not in receipt.settings
 
 
 def test_a_picture_that_was_steered_comes_back_steered(values):

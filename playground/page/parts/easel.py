@@ -28,20 +28,20 @@ def of_sheet(asked: Mapping[str, object], who: object = None) -> Live:
     picture = picture_of(asked, "picture", 3)
     mask = picture_of(asked, "mask", 1) if mode == "fill" else None
     lines = picture_of(asked, "lines", 1) if mode == "lines" else None
-    other = bundled_picture(asked.get("other_picture"), "sunset") if mode == "mix" else None
+    beside = {"other_picture": check("picture", asked.get("other_picture")) or "sunset"} if mode == "mix" else {}
+    other = bundled_picture(beside["other_picture"]) if beside else None
     values = {name: value for name, value in asked.items() if name not in ("picture", "mask", "lines")}
     values |= {"sampler": asked.get("paint_sampler"), "steps": asked.get("paint_steps")}
     values |= {name: check(f"paint_{name}", values[name]) for name in ("sampler", "steps")}
     live = painted(values, picture, mask, other, lines, who)
-    for lane in live.lanes:  # what brings the sheet back; a mixture is itself what its receipt starts from
-        lane.settings |= {"paint_mode": "picture" if mode == "mix" else mode}
+    for lane in live.lanes:  # what brings the sheet back
+        lane.settings |= {"paint_mode": mode} | beside
         lane.settings |= {f"paint_{name}": values[name] for name in ("sampler", "steps")}
     return live
 
 
-def bundled_picture(name: object, otherwise: str) -> Image.Image:
+def bundled_picture(name: str) -> Image.Image:
     """A bundled picture by name, LARGEST pixels a side. Raises UserError where there is none of that name."""
-    name = check("picture", name) or otherwise
     if name not in bundled.PICTURES:
         names = ", ".join(bundled.PICTURES)
         raise UserError("There is no picture “{name}”; there are {names}.", name=name, names=names)
@@ -98,7 +98,8 @@ def questions(device: object) -> list[Callable]:
 
     @answered
     def ground(asked):
-        picture = bundled_picture(asked.get("picture") if isinstance(asked, dict) else None, "cat")
+        name = check("picture", asked.get("picture") if isinstance(asked, dict) else None)
+        picture = bundled_picture(name or "cat")
         return {"n": LARGEST, "pixels": encoded(np.asarray(picture))}
 
     @answered

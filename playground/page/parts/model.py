@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import gradio as gr
 
@@ -20,6 +20,7 @@ from playground.page.controls import (
 from playground.page.translations import _, say
 from playground.page.undocumented import Radio
 from playground.page.widgets import widget
+from playground.runs.lanes import DISTILLED_FOR
 from playground.runs.settings import DEFAULTS, check
 
 EXAMPLES = ("red heart", "lion", "watermelon", "guitar", "sunflower", "rocket", "cat face", "grinning face")
@@ -142,17 +143,26 @@ def schedule_state(model: checkpoints.Outline) -> dict:
     return {"visible": True, "value": model.schedule} if model.schedule else {"visible": False}
 
 
-def method_of(model: checkpoints.Outline, before: checkpoints.Outline, sampler: str, steps: float) -> tuple[str, float]:
-    """(sampler, steps) for a model that is chosen after another. A distilled model gets DDIM and the steps that it was
-    made for, an ordinary one the defaults, each where it is at its default or as the distilled model before had it.
-    What somebody has chosen stays. (Each by itself: the tabs follow a model one after the other, and hear of sampler
-    and steps from each other one after the other.)"""
+METHOD = ("sampler", "steps", "paint_sampler", "paint_steps")  # settings that a distilled model has its own of
 
-    def method(model: checkpoints.Outline) -> tuple[str, float]:
-        return ("ddim", model.steps) if model.steps else (DEFAULTS["sampler"].default, DEFAULTS["steps"].default)
 
-    rows = zip(method(model), method(checkpoints.Outline()), method(before), (sampler, steps), strict=True)
-    return tuple(wanted if now in (usual, left) else now for wanted, usual, left, now in rows)
+def method_of(
+    model: checkpoints.Outline, before: checkpoints.Outline, chosen: Mapping[str, object]
+) -> dict[str, object]:
+    """Those of `METHOD` that are chosen, for a model that is chosen after another. A distilled model gets DDIM and the
+    steps that it was made for, an ordinary one the defaults, each where it is at its default or as the distilled model
+    before had it. What somebody has chosen stays. (Each by itself: the tabs follow a model one after the other, and
+    hear of sampler and steps from each other one after the other.)"""
+
+    def usual(model: checkpoints.Outline, name: str) -> object:
+        if not model.steps:
+            return DEFAULTS[name].default
+        return model.steps if name.endswith("steps") else DISTILLED_FOR
+
+    return {
+        name: usual(model, name) if now in (DEFAULTS[name].default, usual(before, name)) else now
+        for name, now in chosen.items()
+    }
 
 
 def follow_model(
@@ -161,7 +171,7 @@ def follow_model(
     """Another model: its words, its styles and its schedule, of a distilled one also sampler and steps; its card below.
     Where it takes no prompt, neither prompt, style and guidance nor whatever else is `spoken` are there."""
     guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
-    method = [inputs["sampler"], inputs["steps"]] if {"sampler", "steps"} <= inputs.keys() else []
+    method = {name: inputs[name] for name in METHOD if name in inputs}
     start = building().start("checkpoint")
 
     def changed(event: gr.EventData, style: str, *more):
@@ -178,14 +188,14 @@ def follow_model(
             vocabulary(tab, checkpoint),
             gr.update(**schedule_state(model)),
             *(gr.update(**guidance_state(model, each)) for each in scale),
-            *(method_of(model, before, *chosen) if chosen else ()),
+            *method_of(model, before, dict(zip(method, chosen, strict=True))).values(),
             *(gr.update(visible=model.conditional) for _part in spoken),
         ]
 
     hints.follow(
         errors_shown(changed),
-        [inputs["style"], *guidance, *method],
-        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *method, *spoken],
+        [inputs["style"], *guidance, *method.values()],
+        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *method.values(), *spoken],
         queue=False,
         **QUIET,
     )

@@ -95,7 +95,12 @@ def questions(device: object) -> Callable:
         return {"z": shown(z[0]), "decoded": shown(decoded[0])}
 
     def drawn(engine, asked: Mapping, x: torch.Tensor) -> dict:
-        return {"latents": [shown(each) for each in latent.at_random(engine, check("seed", asked.get("seed")))]}
+        seed = check("seed", asked.get("seed"))
+        rows = {"latents": latent.at_random(engine, seed)} | latent.codes(seed)
+        told = latent.figures()
+        own = told["latents"].get(engine.checkpoint.name)
+        return {"rows": {name: [shown(each) for each in row] for name, row in rows.items()},
+                "figures": {**told, "latents": own}}  # fmt: skip
 
     parts = {"there": there, "noised": noised, "walk": walk, "bent": bent, "drawn": drawn}
 
@@ -124,8 +129,10 @@ def latent_endpoint(
     `image` and `other` are files, or `picture` and `other_picture` the names of bundled ones. Returns as PNG the
     picture, its latent and what comes back; the latent noised to `t` and decoded; a straight walk to the other picture,
     of latents above and of pixels below; the latent with `channel` (from 0) changed by `shift`, decoded; and latents
-    drawn at random from where those of pictures lie, each number by itself, decoded. And the
-    numbers: psnr in dB, the shapes of picture and latent.
+    drawn at random from where those of pictures lie, each number by itself, decoded; and codes drawn
+    at random of two small autoencoders that come along, a row each: of a variational one from N(0, 1), of a plain one
+    from there too, then from where its codes lie, each number by itself, then all together. And the numbers: psnr in
+    dB, the shapes of picture and latent; `codes`: what was measured of the two.
     """
     engine = engine_for(values["checkpoint"])
     space, side = latent.latent_space(engine), engine.picture_size
@@ -140,5 +147,8 @@ def latent_endpoint(
     pictures = [(f"{name}.png", each[0]) for name, each in named.items()]
     pictures.append(("walk.png", tiled([to_pixels(each) for each in row] for row in rows)))
     pictures.append(("random.png", tiled([to_pixels(latent.at_random(engine, values["seed"]))])))
-    numbers = {"psnr": found.decibels, "shapes": latent.shapes(found), "channel": channel, "shift": shift}
+    codes = latent.codes(values["seed"])
+    pictures.append(("random-codes.png", tiled([to_pixels(each) for each in row] for row in codes.values())))
+    numbers = {"codes": {name: latent.figures()[name] for name in ("variational", "plain")}}
+    numbers |= {"psnr": found.decibels, "shapes": latent.shapes(found), "channel": channel, "shift": shift}
     return pictures, values | numbers

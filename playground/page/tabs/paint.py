@@ -101,9 +101,8 @@ def build_canvas(page) -> None:
             inputs |= more_controls("paint")
             follow_model("paint", inputs, hints)
             tell_knowledge(beside, inputs["checkpoint"])
-            inputs["checkpoint"].change(
-                suited, [inputs[name] for name in SUITED], [inputs[name] for name in SUITED[1:]], queue=False, **QUIET
-            )
+            asked = [inputs["checkpoint"], inputs["paint_mode"]]
+            asked[0].change(suited, asked, asked[1], queue=False, **QUIET)
             corner = ReceiptCorner("paint", sheet=easel)
     only = ("strength", "resamplings", "jump", "mix", "other_picture")
     dice.click(None, None, inputs["seed"], js=DICE, **QUIET)
@@ -132,9 +131,6 @@ def build_canvas(page) -> None:
     stop_on(stop, [stream([go.click], prepare, asked, view, corner, js=script)], RUN)
 
 
-SUITED = ("checkpoint", "paint_mode", "paint_steps", "paint_sampler")
-
-
 def modes_of(model: Outline) -> list[tuple[object, str]]:
     """What painting can be for a model."""
     modes = [
@@ -145,13 +141,10 @@ def modes_of(model: Outline) -> list[tuple[object, str]]:
     return modes + ([(_("The lines into a picture"), "lines")] if "lines" in model.conditions else [])
 
 
-def suited(name: str, mode: str, steps: float, sampler: str) -> tuple:
-    """Mode, steps and sampler for another model: lines only where it takes them, and where it was distilled the steps
-    and the sampler that it was distilled for."""
-    model = outline(check("checkpoint", name))
-    modes = modes_of(model)
-    known = mode if mode in [value for _label, value in modes] else "picture"
-    return gr.update(choices=modes, value=known), model.steps or steps, "ddim" if model.steps else sampler
+def suited(name: str, mode: str) -> dict:
+    """The modes for another model: lines only where it takes them."""
+    modes = modes_of(outline(check("checkpoint", name)))
+    return gr.update(choices=modes, value=mode if mode in [value for _label, value in modes] else "picture")
 
 
 # ---------------------------------------------------------------- editing by strength
@@ -218,7 +211,7 @@ def build_between() -> None:
             inputs |= more_controls("between")
             follow_model("between", inputs, hints)
             tell_knowledge(beside, inputs["checkpoint"])
-            corner = ReceiptCorner("between")
+            corner = ReceiptCorner("between", picture=inputs["image"], other=inputs["other"])
 
     def prepare(values: dict, who: object) -> Live:
         pair = tuple(

@@ -133,8 +133,23 @@ export function mount({ element, props, server, watch }) {
     strip($(".walk .strips"), "latents", latents, text("In latents, decoded:"), text("almost as in pixels: such a latent is still a picture, only smaller"));
     strip($(".walk .strips"), "pixels", pixels, text("In pixels:"), text("two pictures on top of each other"));
   });
-  const drawn = ask("drawn", ({ latents }) => {
-    strip($(".drawn .strips"), "latents", latents, text("Decoded:"), text("each number alone is fine, and together they are no picture. To draw them together is what diffusion is for"));
+  const drawn = ask("drawn", ({ rows, figures: { latents, variational, plain } }) => {
+    const [low, high] = plain.spread.map((value) => number(value, 1));
+    const told = {
+      latents: [text("The model’s own latents, each number by itself:"), text("each number alone is fine, and together they are no picture. To draw them together is what diffusion is for"), latents && latents.frechet],
+      variational: [text("Variational, from N(0, 1):"), text("blurred faces: its codes were trained to lie there"), variational.frechet.normal],
+      plain: [text("Plain, from N(0, 1):"), text("spots of paint. Its codes lie elsewhere: each number has a spread of its own, {low} to {high}, around means up to {far} from 0", { low, high, far: number(plain.far, 1) }), plain.frechet.normal],
+      each: [text("Plain, from where its codes were found, each number by itself:"), text("faces too, about as near to real ones"), plain.frechet.each],
+      together: [text("Plain, from where its codes were found, all numbers together:"), text("the nearest: what goes together in codes is known here as well"), plain.frechet.together],
+    };
+    for (const [name, [title, note, distance]] of Object.entries(told)) {
+      const measured = distance ? [text("Fréchet distance {value}", { value: number(distance, 2) })] : [];
+      strip($(".drawn .strips"), name, rows[name], title, [note, ...measured].join(" · "));
+    }
+    $(".drawn .so").textContent = text(
+      "A code means nothing by itself; the space it lies in does. Regularisation says beforehand where that is, and costs sharpness: pictures held out come back with {variational} instead of {plain}. Without it one has to look afterwards. Two halves of the real faces are {real} apart.",
+      { variational: decibels(variational.psnr), plain: decibels(plain.psnr), real: number(plain.frechet.real, 3) },
+    );
   });
 
   // ------------------------------------------------------------------ hands
@@ -166,11 +181,14 @@ export function mount({ element, props, server, watch }) {
     ["noised", text("Noise on the latent"), text("This is what the model is shown on its way. The decoder makes a picture of anything, even of noise.")],
     ["bent", text("One channel changed"), text("Each channel holds something else: as if the picture had other colours, which the decoder reads.")],
     ["walk", text("A straight walk from one picture to another"), text("From latent to latent in even steps.")],
-    ["drawn", text("A latent drawn at random"), text("Numbers drawn from where those of pictures lie, each by itself.")],
+    ["drawn", text("Codes drawn at random: what regularisation is for"), text("Above, latents from where those of pictures lie. Below, codes of two small autoencoders that came out of one recipe (64 numbers for faces of 32 × 32 pixels); only the variational one was also told to keep its codes where N(0, 1) puts them. The same seed everywhere.")],
   ]) {
     $(`.${part} h2`).textContent = title;
     $(`.${part} .words`).textContent = words;
   }
+
+  $('.drawn [data-explain="vae"]').textContent = text("variational autoencoder");
+  $('.drawn [data-explain="frechet"]').textContent = text("Fréchet distance");
 
   function all() {
     for (const part of [there, noised, bent, walk, drawn]) part();

@@ -19,6 +19,7 @@ from playground.page.undocumented import kept_file
 from playground.page.widgets import widget
 from playground.runs.receipts import Receipt, files, read_receipt
 from playground.runs.records import RunRecord
+from playground.runs.settings import DEFAULTS
 
 
 class ReceiptCorner(Kept):
@@ -29,12 +30,19 @@ class ReceiptCorner(Kept):
         corner.follow(event)
 
     where `run` calls ``corner.forget(request.session_hash)`` first and ``corner.keep(request.session_hash, records)``
-    last. `sheet`: the easel that a run was painted on, which gets back what was on it. What is kept is on the server
+    last. `other`: where the second picture of a mixture came from. `sheet`: the easel that a run was painted on, which
+    gets back what was on it, and its settings with that. What is kept is on the server
     alone, and changes with the run itself: events of the page's that set it come in any order. When the event has ended
     well, the corner says whether a picture is that of the dropped receipt.
     """
 
-    def __init__(self, tab: str, picture: gr.Image | None = None, sheet: gr.HTML | None = None) -> None:
+    def __init__(
+        self,
+        tab: str,
+        picture: gr.Image | None = None,
+        sheet: gr.HTML | None = None,
+        other: gr.Image | None = None,
+    ) -> None:
         super().__init__()
         self.answers = building().answers
         building().corners.append(self)
@@ -52,10 +60,14 @@ class ReceiptCorner(Kept):
             )
             self.said = widget("receipt", elem_id=f"{tab}-receipt")
         keep.click(errors_shown(self.files), None, kept, **QUIET)
-        given = {picture: lambda receipt: receipt.start or gr.skip(), sheet: _sheet}
+        given = {
+            picture: lambda receipt: receipt.start or gr.skip(),
+            other: lambda receipt: receipt.other or gr.skip(),
+            sheet: _sheet,
+        }
         given = {component: told for component, told in given.items() if component is not None}
         outputs = [self.said, self.dropped, *given]
-        drop.upload(errors_shown(_restored(list(given.values()))), drop, outputs, **QUIET)
+        drop.upload(errors_shown(_restored(list(given.values()), mixes(sheet, other))), drop, outputs, **QUIET)
 
     def files(self, request: gr.Request):
         """The files of the session's run. Raises UserError where it has none."""
@@ -97,16 +109,44 @@ def _sheet(receipt: Receipt):
     return gr.HTML(restored=told)
 
 
-def _restored(given: Sequence[Callable[[Receipt], object]]):
-    """`given` says what each further output gets of a receipt."""
+CANVAS, GRID = "Canvas", "Between two pictures"  # where in Paint pictures are mixed
+
+
+def mixes(sheet: object, other: object) -> str:
+    """Where a corner with a sheet, or with a second picture, is; "" of one that has neither: nothing is mixed there."""
+    return CANVAS if sheet is not None else GRID if other is not None else ""
+
+
+def _easels(receipt: Receipt) -> dict[str, object]:
+    """What the easel is set to for what was made elsewhere: its mode by what the run was given, its own sampler and
+    steps."""
+    given = {"lines": receipt.lines, "fill": receipt.mask, "picture": receipt.start}
+    found = {"paint_mode": next((mode for mode, what in given.items() if what is not None), None)}
+    found |= {f"paint_{name}": receipt.settings.get(name) for name in ("sampler", "steps")}
+    most = DEFAULTS["paint_steps"].high
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and name not in receipt.settings and not (name == "paint_steps" and value > most)
+    }
+
+
+def _restored(given: Sequence[Callable[[Receipt], object]], place: str):
+    """`given` says what each further output gets of a receipt, `place` where the corner is: see `mixes`."""
 
     def restored(path: str | None) -> list:
         if not path:
             return [gr.skip()] * (2 + len(given))
         receipt = read_receipt(path)
         lines = [say(message) for message in receipt.messages]
+        settings, whence = receipt.settings, CANVAS if "paint_mode" in receipt.settings else GRID
+        if receipt.other is not None and place != whence:
+            sentence = "Two pictures are mixed in it, in Paint under “{place}”: dropped there, it brings both back."
+            lines.append(say(UserError(sentence, place=say(whence))))
+        elif place == CANVAS:
+            settings = settings | _easels(receipt)
         lines.append(say("The settings are restored. Run them again and the pictures are compared."))
-        value = {"settings": receipt.settings, "lines": lines, "nonce": secrets.token_hex(4)}
+        value = {"settings": settings, "lines": lines, "nonce": secrets.token_hex(4)}
         return [value, receipt, *(told(receipt) for told in given)]
 
     return restored
