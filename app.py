@@ -21,7 +21,7 @@ from playground.models.publishing import writable
 from playground.page import about, channels
 from playground.page.controls import Page
 from playground.page.parts.given import share_pictures
-from playground.page.parts.model import models_of_now
+from playground.page.parts.model import METHOD, method_of, models_of_now
 from playground.page.tabs import (
     denoise,
     duel,
@@ -127,8 +127,10 @@ def main() -> None:
     args = arguments().parse_args()
     try:
         checkpoint = checkpoints.offer(args.checkpoint)
-        schedule = checkpoints.outline(checkpoint).schedule or None  # None keeps the table's
-        table = with_defaults(checkpoint=checkpoint, device=args.device, schedule=schedule)
+        model = checkpoints.outline(checkpoint)
+        method = method_of(model, checkpoints.Outline(), {name: DEFAULTS[name].default for name in METHOD})
+        schedule = model.schedule or None  # None keeps the table's
+        table = with_defaults(checkpoint=checkpoint, device=args.device, schedule=schedule, **method)
         writable(os.environ.get("GRADIO_TEMP_DIR") or os.path.join(tempfile.gettempdir(), "gradio"))
         auth = tuple(args.auth.split(":", 1)) if args.auth else None
         if auth and len(auth) != 2:

@@ -107,6 +107,22 @@ test("other sizes keep the mean, and a mask stays a mask", () => {
   assert(Math.abs(share(larger) - share(sheet)) < 0.01);
 });
 
+test("a larger sheet has more of the picture that it was laid with, until it is painted on", () => {
+  const noise = Uint8ClampedArray.from({ length: 3 * 64 * 64 }, (_, i) => (i * 7919) % 256);
+  const sheet = new Sheet(32);
+  sheet.put(noise, true, 64);
+  assert.deepEqual(sheet.pixels, resize(noise, 64, 32, 3));
+  assert.deepEqual(sheet.resized(64).pixels, noise);
+  assert.deepEqual(sheet.resized(16).resized(64).ground, noise);
+  stroked(sheet, RED, [16, 16, 16, 16, 6]);
+  const larger = sheet.resized(64);
+  assert.deepEqual(larger.pixels, resize(sheet.pixels, 32, 64, 3));
+  sheet.undo();
+  assert.deepEqual(sheet.resized(64).pixels, noise);
+  sheet.undo();
+  assert(sheet.resized(64).pixels.every((value) => value === 255)); // the white that was there before
+});
+
 test("the colours of a picture, the most frequent first", () => {
   const pixels = [...Array(60).fill(RED), ...Array(30).fill([0, 0, 250]), ...Array(10).fill([4, 2, 251])].flat();
   assert.deepEqual(palette(pixels, 5), [RED, [1, 1, 250]]);

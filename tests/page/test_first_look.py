@@ -17,11 +17,12 @@ STUDENTS = 30
 class Looking:
     """A player whose first look is asked for by hand, and the runs that were made for it."""
 
-    def __init__(self, whole, size=32, questions=10):
+    def __init__(self, whole, size=32, questions=10, **more):
         self.prepared, self.whole, self.size, self.questions = [], whole, size, questions
         self.kept = []
         corner = SimpleNamespace(keep=lambda who, records, only_if_none: self.kept.append((who, records)))
-        first_look(self, self.prepare, {"seed": SimpleNamespace(value=7), "steps": SimpleNamespace(value=20)}, corner)
+        inputs = {name: SimpleNamespace(value=value) for name, value in ({"seed": 7, "steps": 20} | more).items()}
+        first_look(self, self.prepare, inputs, corner)
 
     def ready(self, fn, inputs, outputs, **_options):
         self.look = fn
@@ -94,3 +95,12 @@ def test_what_cannot_be_or_takes_too_long_is_what_the_page_starts_with(query):
 def test_a_model_of_large_pictures_shows_nothing():
     looking = Looking(lambda values, example: pytest.fail("made"), size=256)
     assert looking.ask() == gr.skip()
+
+
+def test_a_link_to_a_distilled_model_shows_it_in_the_steps_it_was_made_for():
+    looking = Looking(lambda values, example: {}, checkpoint="avatars-64", sampler="ddpm")
+    for query in ({}, {"steps": 9}):
+        looking.ask(checkpoint="avatars-64-turbo", **query)
+    looking.ask()
+    made = [(values["sampler"], values["steps"]) for values in looking.prepared]
+    assert made == [("ddim", 4), ("ddim", 9), ("ddpm", 20)]

@@ -10,9 +10,11 @@ from concurrent.futures import Future
 
 import gradio as gr
 
+from playground import checkpoints
 from playground.engine.batching import SMALL_SIDE
 from playground.errors import UserError
 from playground.page.controls import QUIET, building, errors_shown
+from playground.page.parts.model import METHOD, method_of
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs import Live
 from playground.runs.records import RunRecord
@@ -38,6 +40,10 @@ def first_look(view: gr.HTML, prepare: Callable, inputs: dict, corner: ReceiptCo
         """The values, and their run; of a run of other settings than the link's that it is one."""
         linked, _errors = from_query(dict(request.query_params))
         wanted = start | {name: value for name, value in linked.items() if name in inputs}
+        if checkpoints.known(str(wanted.get("checkpoint"))):  # its controls will follow it: see `follow_model`
+            model, before = (checkpoints.outline(values["checkpoint"]) for values in (wanted, start))
+            left = {name: wanted[name] for name in METHOD if name in inputs and name not in linked}
+            wanted |= method_of(model, before, left)
         try:
             live = prepare(wanted, request.session_hash)
             if live.questions <= MOST:

@@ -5,7 +5,6 @@ import { paintRGB } from "../lib/canvas.js";
 import * as settings from "../lib/settings.js";
 import * as shared from "../lib/shared.js";
 import { text } from "../lib/words.js";
-import { resize } from "./sheet.js";
 
 /**
  * @param {HTMLElement} root
@@ -22,7 +21,7 @@ export function makeGrounds(root, easel, server, upload, pictures, { changed, te
 
   /** n × n RGB bytes are what is painted on now. */
   function put(pixels, n, remember = true) {
-    easel.sheet.put(resize(pixels, n, easel.sheet.n, 3), remember);
+    easel.sheet.put(pixels, remember, n);
     swatches();
     changed();
   }

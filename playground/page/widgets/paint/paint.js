@@ -14,7 +14,7 @@ import { announce, text } from "../lib/words.js";
 import { makeGrounds } from "./grounds.js";
 import { makeHands } from "./hands.js";
 import { drawOver } from "./overlay.js";
-import { Sheet, resize } from "./sheet.js";
+import { Sheet } from "./sheet.js";
 import { RED, makeTray } from "./tray.js";
 
 const LAYERS = { picture: "picture", mix: "picture", fill: "mask", lines: "lines" };
@@ -38,7 +38,7 @@ export function mount({ element, props, server, upload, trigger, watch }) {
   const answered = $("#paint-answer");
   const told = $(".told");
   /** @type {Easel} */
-  const easel = { sheet: new Sheet(32), tool: "brush", colour: RED, size: 2, cursor: null, pointer: null };
+  const easel = { sheet: new Sheet(props.first ? props.first.n : 32), tool: "brush", colour: RED, size: 2, cursor: null, pointer: null };
 
   let settings = {};
   let answer = null; // {n, pixels}
@@ -88,7 +88,9 @@ export function mount({ element, props, server, upload, trigger, watch }) {
     answered.setAttribute("aria-label", text("The model’s answer, {n} by {n} pixels", { n: found.n }));
     $(".theirs a").hidden = false;
     root.dispatchEvent(new CustomEvent("answer", { detail: { seq: shown, ms: milliseconds, server: found.ms } }));
+    const grown = found.n > easel.sheet.n;
     resized(found.n);
+    if (grown) changed(); // there is more of the picture to be seen
     grounds.next();
   }
 
@@ -205,7 +207,7 @@ export function mount({ element, props, server, upload, trigger, watch }) {
   element.painted = () => ({ n: easel.sheet.n, picture: layer("picture"), mask: layer("mask"), lines: layer("lines") });
   element.sheet = () => easel.sheet; // for tests
   answered.setAttribute("aria-label", text("No answer of the model yet"));
-  if (props.first) easel.sheet.put(resize(bytes(props.first.pixels), props.first.n, easel.sheet.n, 3), false);
+  if (props.first) easel.sheet.put(bytes(props.first.pixels), false);
   tray.swatches();
   tray.take("brush");
   tray.sized();

@@ -12,6 +12,8 @@ export class Sheet {
   constructor(n) {
     this.n = n;
     this.ground = new Uint8ClampedArray(3 * n * n).fill(255);
+    /** @type {{pixels: ArrayLike<number>, n: number} | null} what the ground was made of: a larger sheet has more of it */
+    this.source = null;
     this.layers = {
       picture: this.ground.slice(),
       mask: new Uint8ClampedArray(n * n),
@@ -35,7 +37,7 @@ export class Sheet {
   // ------------------------------------------------------------------ the past
 
   keep() {
-    this.past.push({ layer: this.layer, pixels: this.pixels.slice(), ground: this.ground });
+    this.past.push({ layer: this.layer, pixels: this.pixels.slice(), ground: this.ground, source: this.source });
     if (this.past.length > KEPT) this.past.shift();
     this.future = [];
   }
@@ -43,9 +45,10 @@ export class Sheet {
   travel(from, to) {
     const step = from.pop();
     if (!step) return false;
-    to.push({ layer: step.layer, pixels: this.layers[step.layer], ground: this.ground });
+    to.push({ layer: step.layer, pixels: this.layers[step.layer], ground: this.ground, source: this.source });
     this.layers[step.layer] = step.pixels;
     this.ground = step.ground;
+    this.source = step.source;
     return true;
   }
 
@@ -63,12 +66,13 @@ export class Sheet {
     this.layers[this.layer] = this.layer === "picture" ? this.ground.slice() : new Uint8ClampedArray(this.n * this.n);
   }
 
-  /** Another picture to paint on: n × n RGB bytes. What was painted is gone, and can be taken back. */
-  put(rgb, remember = true) {
+  /** Another picture to paint on: m × m RGB bytes. What was painted is gone, and can be taken back. */
+  put(rgb, remember = true, m = this.n) {
     const { layer } = this;
     this.layer = "picture";
     if (remember) this.keep();
-    this.ground = Uint8ClampedArray.from(rgb);
+    this.source = { pixels: rgb, n: m };
+    this.ground = resize(rgb, m, this.n, 3);
     this.layers.picture = this.ground.slice();
     this.layer = layer;
   }
@@ -161,9 +165,12 @@ export class Sheet {
   resized(m) {
     const sheet = new Sheet(m);
     sheet.layer = this.layer;
-    sheet.ground = resize(this.ground, this.n, m, 3);
+    const whole = this.source && !this.touched("picture");
+    sheet.source = whole ? this.source : null;
+    sheet.ground = whole ? resize(this.source.pixels, this.source.n, m, 3) : resize(this.ground, this.n, m, 3);
     for (const [name, pixels] of Object.entries(this.layers)) {
       sheet.layers[name] = resize(pixels, this.n, m, name === "picture" ? 3 : 1);
+      if (name === "picture" && whole) sheet.layers.picture = sheet.ground.slice();
       if (name !== "picture") sheet.layers[name] = sheet.layers[name].map((value) => (value > 64 ? 255 : 0));
     }
     return sheet;
