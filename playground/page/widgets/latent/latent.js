@@ -139,7 +139,7 @@ export function mount({ element, props, server, watch }) {
       latents: [text("The model’s own latents, each number by itself:"), text("each number alone is fine, and together they are no picture. To draw them together is what diffusion is for"), latents && latents.frechet],
       variational: [text("Variational, from N(0, 1):"), text("blurred faces: its codes were trained to lie there"), variational.frechet.normal],
       plain: [text("Plain, from N(0, 1):"), text("spots of paint. Its codes lie elsewhere: each number has a spread of its own, {low} to {high}, around means up to {far} from 0", { low, high, far: number(plain.far, 1) }), plain.frechet.normal],
-      each: [text("Plain, from where its codes were found, each number by itself:"), text("faces too, about as near to real ones"), plain.frechet.each],
+      each: [text("Plain, from where its codes were found, each number by itself:"), text("faces too, about as near to real ones as the variational one’s"), plain.frechet.each],
       together: [text("Plain, from where its codes were found, all numbers together:"), text("the nearest: what goes together in codes is known here as well"), plain.frechet.together],
     };
     for (const [name, [title, note, distance]] of Object.entries(told)) {

@@ -225,8 +225,9 @@ export function makePanes(player, state, { id, over }) {
     const [name, row] = [18, 8]; // what a small picture needs besides itself: its name, and the gap to the next
     const gap = width < 500 ? 12 : 24;
     let columns = count > 4 ? Math.floor((width + gap) / (side(128) + gap)) : width / count >= 150 ? count : 2;
-    columns = clamp(columns, Math.min(2, count), Math.min(8, count, state.film.start.columns || 8));
-    const cell = (width - gap * (columns - 1)) / columns;
+    columns = film.start.columns || clamp(columns, Math.min(2, count), Math.min(8, count));
+    const least = film.start.columns ? 128 : 0; // the rows of a grid stay rows: where there is no room they are scrolled
+    const cell = Math.max(least, (width - gap * (columns - 1)) / columns);
     const beside = small > 0 && cell >= 400;
     let minorColumns = Math.min(3, small) || 1;
     let main = side(count > 4 || count === 1 ? cell : Math.min(cell, tall));
@@ -240,6 +241,7 @@ export function makePanes(player, state, { id, over }) {
       minor = side(Math.min(high, (cell - main - 20 - 12 * (minorColumns - 1)) / minorColumns));
     }
     lanesBox.classList.toggle("beside", beside);
+    lanesBox.classList.toggle("grid", Boolean(film.start.columns));
     lanesBox.classList.toggle("alone", count === 1);
     lanesBox.classList.toggle("bare", count === 1 && !film.lanes[0].label);
     lanesBox.classList.toggle("narrow", width < 500);
