@@ -102,6 +102,14 @@ def as_it_is(space: Space, x: Tensor) -> Tensor:
     return space.enlarged(x)
 
 
+LATENT_SCALE = 0.18215  # Stable Diffusion's: its net is given the latents times this (Rombach et al. 2022, appendix G)
+
+
+def not_scaled_back(space: Space, x: Tensor) -> Tensor:
+    """Latents decoded as a net with `LATENT_SCALE` has them, and not divided by it first."""
+    return space.decode(LATENT_SCALE * x)
+
+
 def cut_to_whole(space: Space, x: Tensor) -> Tensor:
     """Values of 0 … 1 cut to whole numbers, as `.astype(uint8)` does, in place of 0 … 255."""
     return ((space.decode(x).clamp(-1, 1) + 1) / 2).floor() / 127.5 - 1

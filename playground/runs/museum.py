@@ -138,6 +138,8 @@ PIECES: dict[str, Piece] = {
                    least=4, common=LION),
     "latents": Piece(("blocks",), "blocks", Fault(decoded=faults.as_it_is), least=5, checkpoint="emoji-64-latent",
                      common=LION),
+    "latent_scale": Piece(("dim",), "contrast", Fault(decoded=faults.not_scaled_back), most=0.6,
+                          checkpoint="avatars-64", common=FACE),
     "no_noise": Piece(("alike", "washed_out"), "variety", Fault(noise=faults.silent), most=0.2,
                       common=LION | {"sampler": "ddpm"}, pictures=2),
     "one_step": Piece(("alike",), "variety", most=0.4, checkpoint="avatars-64", common=FACE, wrong={"steps": 1},

@@ -39,7 +39,7 @@ MAX_TEXT = 400
 SYMPTOMS = ("noise", "black", "darker", "leftover", "dim", "washed_out", "alike", "burnt", "blocks")
 MUSEUM = (
     "prediction", "untrained", "cast", "clipping", "timestep", "schedule", "unscaled", "dark", "range", "latents",
-    "no_noise", "one_step", "guidance", "prediction_eps",
+    "latent_scale", "no_noise", "one_step", "guidance", "prediction_eps",
 )  # fmt: skip
 
 ROWS = (
