@@ -115,9 +115,9 @@ TEXTS = {
     "latent_scale": (
         _("The latents are not scaled back"),
         _("A grey haze where the picture should be: shapes are right, colours are nearly gone."),
-        _("Nets such as Stable Diffusion's are given latents times 0.18215, so that they are as large as the noise, and "
-          "what they draw is as small. This model needs no such scale; here its decoder is given latents that were "
-          "made as small, and not divided by the scale again."),
+        _("Nets such as Stable Diffusion's are given latents times 0.18215, so that they are as large as the noise, "
+          "and what they draw is as small. This model needs no such scale; here its decoder is given latents that "
+          "were made as small, and not divided by the scale again."),
         _("Divide by the scale before you decode: decoder(latents / 0.18215). It stands in the autoencoder's "
           "configuration (scaling_factor in diffusers)."),
     ),
