@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from playground.lessons import lessons
 from playground.models.denoiser import UNetDenoiser
-from tests.conftest import WAIT, until
+from tests.conftest import WAIT
 
 PANEL = "#lessons .panel"
 LANGUAGES = ("en", "zh-TW")
@@ -58,10 +58,8 @@ def walked(page, panel, lesson):
     for place, step in enumerate(lesson.steps):
         expect(panel).to_have_attribute("data-step", str(place))
         expect(panel.locator("h3")).to_have_text(step.heading)
-        again = None  # what a person presses once more when a busy page has not heard it
         if step.do:
-            again = panel.locator(".help")
-            again.click()
+            panel.locator(".help").click()
         elif step.choices:
             panel.locator(".choice").first.click()
         elif step.number:
@@ -69,13 +67,10 @@ def walked(page, panel, lesson):
             panel.locator("form .choice").click()
             wing = step.number[0].split(".")[0]
             if wing in ("duel", "generate", "denoise"):  # it is measured in a run
-                again = page.locator(f"#{wing}-go")
-                again.click()
+                page.locator(f"#{wing}-go").click()
         elif step.draw:
             panel.locator(".help").click()
             panel.locator(".task .choice").click()
-        if again and not until(lambda: panel.get_attribute("data-state") == "done"):
-            again.click()
         expect(panel).to_have_attribute("data-state", "done")
         if step.choices:  # one answer is right, by what the page measured
             expect(panel.locator(".choice.right")).to_have_count(1)
