@@ -57,7 +57,7 @@ def walked(page, panel, lesson):
     said = []
     for place, step in enumerate(lesson.steps):
         expect(panel).to_have_attribute("data-step", str(place))
-        expect(panel.locator("h3")).to_have_text(step.heading)
+        expect(panel.locator("h3")).to_have_text(step.heading.replace("_", ""))  # L_simple: its index stands below
         if step.do:
             panel.locator(".help").click()
         elif step.choices:
