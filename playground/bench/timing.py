@@ -15,6 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ import torch
 from playground.engine import Engine, Runner, get_engine, job_for
 from playground.engine.tasks import run_direct
 from playground.errors import UserError
-from playground.models.devices import available_devices, cpu_quota, threads
+from playground.models.devices import at_most, available_devices, cpu_quota, threads
 from playground.report import Report
 
 PICTURES = (1, 4, 16)  # at once
@@ -77,22 +78,20 @@ def _rate(engine: Runner, pictures: int, steps: int, count: int | None) -> float
     found: list[float | Exception] = []
 
     def work() -> None:
-        before = torch.get_num_threads()
         try:
-            if count is not None:
-                torch.set_num_threads(count)
-            rates = []
-            for few in (2, *[steps] * ROUNDS):  # the first also choose their kernels
-                jobs = [job_for(engine, steps=few, seed=seed) for seed in range(pictures)]
-                began = time.perf_counter()
-                lent = not isinstance(engine, Engine)  # a GPU for each run: its steps come by themselves
-                taken = sum(1 for _ in engine.run(jobs)) if lent else sum(map(len, run_direct(engine.denoiser, jobs)))
-                rates.append(taken / (time.perf_counter() - began))
+            with at_most(count) if count is not None else nullcontext():
+                rates = []
+                for few in (2, *[steps] * ROUNDS):  # the first also choose their kernels
+                    jobs = [job_for(engine, steps=few, seed=seed) for seed in range(pictures)]
+                    began = time.perf_counter()
+                    if isinstance(engine, Engine):
+                        taken = sum(map(len, run_direct(engine.denoiser, jobs)))
+                    else:  # a GPU for each run: its steps come by themselves
+                        taken = sum(1 for _ in engine.run(jobs))
+                    rates.append(taken / (time.perf_counter() - began))
             found.append(max(rates[1:]))
         except Exception as error:
             found.append(error)
-        finally:
-            torch.set_num_threads(before)  # part of it is the whole process's
 
     worker = threading.Thread(target=work, name="timing")
     worker.start()

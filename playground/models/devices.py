@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import local
 
 import torch
 
@@ -90,3 +91,24 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+_own = local()
+
+
+@contextlib.contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """What the calling thread asks for within it is computed by so many threads, also where rows are shared out among
+    `cores()`."""
+    before, _own.most = torch.get_num_threads(), count
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)  # part of it is the whole process's
+        del _own.most
+
+
+def allowed() -> int:
+    """Threads that the calling thread may use for arithmetic: `threads()`, or what `at_most` leaves of them."""
+    return min(threads(), getattr(_own, "most", threads()))

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from playground.images.measures import peak_signal_to_noise
-from playground.models.devices import bf16, cores, one_thread, threads
+from playground.models.devices import allowed, bf16, cores, one_thread, threads
 from playground.models.packing import packed
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Shares:
     def of(self, rows: int) -> Iterator[int]:
         """Into how many shares so many rows are to be divided."""
         with self._lock:
-            shares = max(1, min(rows, threads() - self._taken))
+            shares = max(1, min(rows, allowed(), threads() - self._taken))
             self._taken += shares
         try:
             yield shares

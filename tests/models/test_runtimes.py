@@ -198,3 +198,15 @@ def test_a_containers_quota_of_cores_is_read(tmp_path, monkeypatch, files, most)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert cpu_quota(tmp_path) == most
+
+
+def test_rows_are_shared_among_the_cores_that_a_thread_may_use(monkeypatch):
+    for module in (runtimes, devices):
+        monkeypatch.setattr(module, "threads", lambda: 4)
+    shares = runtimes.Shares()
+    with shares.of(8) as most, shares.of(8) as rest:
+        assert (most, rest) == (4, 1)
+    with devices.at_most(2), shares.of(8) as few:
+        assert few == 2
+    with shares.of(8) as again:
+        assert again == 4
