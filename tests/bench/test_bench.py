@@ -120,7 +120,7 @@ def test_a_student_gets_the_pictures_of_a_solo_run(app_url, settings):
     assert seen.error is None and len(seen.pictures) == 2 and not seen.left
     assert seen.asked < seen.first < seen.done and seen.messages >= 3
     checkpoint = load()
-    runtime = fastest(checkpoint)
+    runtime = get_engine().denoiser.runtime  # which way is the fastest may come out otherwise when it is timed again
     assert lesson._strange(checkpoint, runtime, [seen]) == 0
     seen.pictures[0] = seen.pictures[0] ^ 1
     assert lesson._strange(checkpoint, runtime, [seen]) == 1

@@ -79,6 +79,7 @@ def test_a_picture_of_other_settings_says_so(page, app_url, tiny):
     expect(older).to_be_empty()
     page.locator("#generate-dice").click()
     expect(older).to_contain_text("Settings have changed")
+    expect(page.locator("#generate-seed input")).not_to_have_value("1")
     generate(page)
     expect(older).to_be_empty()
 

@@ -85,6 +85,7 @@ def test_the_main_job_by_keyboard(page, app_url):
     page.keyboard.press("Enter")
     expect(player.locator(".player")).not_to_have_attribute("data-run", shown)
     expect(player.get_by_text("seed 4", exact=True).first).to_be_visible()
+    expect(player.locator(".player")).to_have_attribute("data-state", "done")
     expect(player).to_contain_text("6 / 6")
     scrub = player.locator("input[type=range]").first
     scrub.focus()

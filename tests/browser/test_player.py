@@ -11,6 +11,7 @@ import torch
 from playwright.sync_api import expect
 
 from playground.images import to_pixels
+from playground.page.channels import ROUTE, Channel
 from playground.page.controls import errors_shown
 from playground.page.parts.run import stop_on
 from playground.page.widgets import head, served
@@ -49,12 +50,19 @@ def stream(steps: int, lanes: int = 1, pause: float = 0.0, truth: bool = False, 
     known = (picture(1).clamp(-1, 1), picture(2)) if truth else None
     told = [{"label": f"lane {k}", "note": "", "steps": steps} for k in range(lanes)]
     first = opening(SIZE, told, device="cpu", curve="error" if truth else "apart", truth=known, latent=latent)
-    yield first
-    runs = [frames(k, steps, known and known[1]) for k in range(lanes)]
-    for k in range(steps + 1):
-        time.sleep(pause)
-        yield news(first["run"], k + 1, [run[k] for run in runs], 30.0)
-    yield {"run": first["run"], "seq": steps + 2, "end": {"status": "done", "lanes": []}}
+    channel, end = Channel(), {"run": first["run"], "seq": steps + 2, "end": {"status": "done", "lanes": []}}
+    yield first | {"channel": channel.token}
+    assert channel.taken()
+    try:
+        runs = [frames(k, steps, known and known[1]) for k in range(lanes)]
+        for k in range(steps + 1):
+            time.sleep(pause)
+            if not channel.send(news(first["run"], k + 1, [run[k] for run in runs], 30.0)):
+                return
+        channel.send(end)
+        yield end
+    finally:
+        channel.close()
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +88,7 @@ def url():
         run_history=False,
         ssr_mode=False,
         head=head(),
-        app_kwargs={"routes": [served.ROUTE]},
+        app_kwargs={"routes": [ROUTE, served.ROUTE]},
     )
     yield address
     demo.close()

@@ -17,6 +17,7 @@ import { task } from "./tasks.js";
 const DONE = "lab-lessons"; // names of the lessons that were finished, in this browser alone
 const RUNNING = ["denoise", "generate", "paint", "duel", "objective"]; // tabs whose numbers come of a run
 const PATIENCE = 4000; // ms that the controls have to follow
+const OPENING = 30_000; // ms that a tab has to open with its buttons
 const value = (name) => (name.includes(".") ? facts.get(name) : settings.get(name));
 
 /** @param {import("../lib/widgets.js").Ui} ui */
@@ -281,7 +282,7 @@ export function mount(ui) {
         arrange(Object.fromEntries(new URLSearchParams(part)));
         await followed();
       } else {
-        for (let tries = 0; tries < 100 && !document.getElementById(button[1])?.offsetParent; tries++)
+        for (const end = Date.now() + OPENING; Date.now() < end && !document.getElementById(button[1])?.offsetParent; )
           await new Promise((resolve) => setTimeout(resolve, 50));
         await followed();
         press(button[1]);
