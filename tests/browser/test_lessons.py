@@ -153,5 +153,4 @@ def test_the_first_lesson_by_keyboard_alone(walkers, app_url):
 def test_a_lesson_that_is_not_there_is_said(walkers, app_url):
     page = walkers["en"]
     page.goto(f"{app_url}/?lesson=nothing")
-    page.locator("#lessons .open").click()
     expect(page.locator(f"{PANEL} [role=alert]")).to_contain_text("There is no lesson")

@@ -29,6 +29,7 @@ export function mount(ui) {
   let list = []; // what there is to learn
   let lesson = null; // the one in hand, null for the list
   let place = 0; // its step
+  let notice = ""; // what is to be said in the list when it is there next
   let waiting = null; // what the step in hand waits for: called whenever something may have changed
   let sheet = null; // the worksheet of the address, as a lesson
   let turn = 0; // counts what was shown: a list that comes late must not replace it
@@ -73,6 +74,8 @@ export function mount(ui) {
     panel.dataset.lesson = "";
     $(".title").textContent = text("Lessons");
     body.replaceChildren();
+    if (notice) make("p", notice, body, { role: "alert" });
+    notice = "";
     const done = finished();
     const all = make("ol", "", body, { className: "list" });
     if (sheet) make("strong", sheet.title, make("button", "", make("li", "", all), { type: "button", onclick: answer }));
@@ -133,7 +136,12 @@ export function mount(ui) {
   /** @param {{lesson: any, place: number} | null} whence the path that it is begun from */
   async function begin(name, whence = null) {
     const found = await ui.server._lesson({ name, language });
-    if (!found.steps) return void contents().then(() => make("p", found.message, body, { role: "alert" }));
+    if (!found.steps) {
+      notice = found.message;
+      contents();
+      if (panel.hidden) open(true);
+      return;
+    }
     lesson = found;
     path = whence;
     place = 0;
