@@ -83,14 +83,18 @@ def cores() -> ThreadPoolExecutor:
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """The calling thread computes alone within it, as those of `cores()` do."""
+def _computing_with(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before)  # part of it is the whole process's
+
+
+def one_thread() -> contextlib.AbstractContextManager[None]:
+    """The calling thread computes alone within it, as those of `cores()` do."""
+    return _computing_with(1)
 
 
 _own = local()
@@ -100,13 +104,12 @@ _own = local()
 def at_most(count: int) -> Iterator[None]:
     """What the calling thread asks for within it is computed by so many threads, also where rows are shared out among
     `cores()`."""
-    before, _own.most = torch.get_num_threads(), count
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)  # part of it is the whole process's
-        del _own.most
+    with _computing_with(count):
+        _own.most = count
+        try:
+            yield
+        finally:
+            del _own.most
 
 
 def allowed() -> int:
