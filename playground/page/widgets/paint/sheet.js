@@ -169,9 +169,8 @@ export class Sheet {
     sheet.source = whole ? this.source : null;
     sheet.ground = whole ? resize(this.source.pixels, this.source.n, m, 3) : resize(this.ground, this.n, m, 3);
     for (const [name, pixels] of Object.entries(this.layers)) {
-      sheet.layers[name] = resize(pixels, this.n, m, name === "picture" ? 3 : 1);
-      if (name === "picture" && whole) sheet.layers.picture = sheet.ground.slice();
-      if (name !== "picture") sheet.layers[name] = sheet.layers[name].map((value) => (value > 64 ? 255 : 0));
+      if (name !== "picture") sheet.layers[name] = resize(pixels, this.n, m, 1).map((value) => (value > 64 ? 255 : 0));
+      else sheet.layers.picture = whole ? sheet.ground.slice() : resize(pixels, this.n, m, 3);
     }
     return sheet;
   }
