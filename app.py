@@ -20,6 +20,7 @@ from playground.errors import UserError
 from playground.models.publishing import writable
 from playground.page import about, channels
 from playground.page.controls import Page
+from playground.page.endpoints import endpoint_page
 from playground.page.parts.given import share_pictures
 from playground.page.parts.model import METHOD, method_of, models_of_now
 from playground.page.tabs import (
@@ -37,7 +38,7 @@ from playground.page.tabs import (
 )
 from playground.page.theme import CSS, THEME
 from playground.page.translations import i18n
-from playground.page.undocumented import light_sessions
+from playground.page.undocumented import light_sessions, mended_scripts
 from playground.page.widgets import head, served
 from playground.page.widgets.glossary import glossary
 from playground.page.widgets.language import language_switch
@@ -62,7 +63,10 @@ LAUNCH = dict(
     state_session_capacity=512,  # pages whose state is kept, about a megabyte each: a lecture and its reloads
     max_file_size="20mb",
     max_threads=128,  # a run holds one as long as it goes
-    app_kwargs={"routes": [channels.ROUTE, about.ROUTE, served.ROUTE], "middleware": [MIDDLEWARE]},
+    app_kwargs={
+        "routes": [channels.ROUTE, about.ROUTE, served.ROUTE, *mended_scripts()],
+        "middleware": [MIDDLEWARE],
+    },
     show_error=False,
     footer_links=["gradio"],
 )
@@ -94,6 +98,8 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
         share_pictures()
         train.connect(demo)
         link(demo, tabs)
+        gr.Navbar(visible=False)
+    endpoint_page(demo, page)
     light_sessions()
     return demo.queue(max_size=1024, default_concurrency_limit=32, api_open=False)
 

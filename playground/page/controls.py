@@ -48,6 +48,7 @@ class Page:
     opened: Callable[[object, object], Runner] = engine_for
     controls: list[tuple[str, str, gr.components.Component]] = field(default_factory=list)  # (tab, setting, component)
     given: list[tuple[gr.HTML, gr.Image | None]] = field(default_factory=list)  # see parts.given
+    endpoints: list[Callable[[], None]] = field(default_factory=list)  # what makes each: see `endpoint_page`
     training: str = "class"
     answers: Kept = field(default_factory=Kept)  # what a learner has answered to lessons and worksheets
     corners: list[Kept] = field(default_factory=list)  # where each tab keeps a session's last run

@@ -5,6 +5,9 @@
 limits and their unhelpful errors. So an endpoint here is a button nobody sees, with one raw parameter for each
 argument of the function, a real `gr.File` for the pictures and a real `gr.JSON` for the settings. Whatever the
 caller sends is checked here: by `check`, by `images.open_picture`, and for anything else by its type.
+
+All of them stand on a page of their own, which `endpoint_page` makes: 340 components that nobody ever sees would be
+a third of what every browser has to build before it shows anything.
 """
 
 from __future__ import annotations
@@ -21,11 +24,13 @@ from PIL import Image
 
 from playground import images
 from playground.errors import UserError
-from playground.page.controls import building, errors_shown
+from playground.page.controls import Page, building, errors_shown
+from playground.page.translations import _
 from playground.page.undocumented import RawValue, file_schema, kept_file, sent_file
 from playground.runs.rows import Setting
 from playground.runs.settings import check, shorten
 
+PATH = "endpoints"  # the address of their page
 CALLS = 64  # endpoint calls at once; the engine's queue decides from there
 MAX_JSON = 20_000  # characters of a value that is no setting and no picture
 MAX_NUMBER = 1e12
@@ -44,7 +49,7 @@ def endpoint(
     defaults: Mapping[str, object] | None = None,
     description: str | None = None,
 ) -> None:
-    """Registers ``fn(values, **own)`` as the endpoint "/api_name" of the Blocks being built.
+    """``fn(values, **own)`` becomes the endpoint "/api_name" of the page being built, made by its `endpoint_page`.
 
     Args:
         settings: names of settings, which become parameters of the endpoint and come to `fn` as its first argument, a
@@ -64,7 +69,8 @@ def endpoint(
     settings = tuple(dict.fromkeys(settings))
     own = list(inspect.signature(fn).parameters.values())[1 if settings else 0 :]
     hints = inspect.get_annotations(fn, eval_str=True)
-    table, defaults = building().table, defaults or {}
+    page, defaults = building(), defaults or {}
+    table = page.table
     if amiss := {parameter.name for parameter in own} & set(table) | set(defaults) - set(settings):
         raise TypeError(f"For /{api_name} name these in settings=: {sorted(amiss)}.")
     rules_of_own = {p.name: _rule(p.name, hints.get(p.name), p.default) for p in own}
@@ -86,7 +92,8 @@ def endpoint(
     optional = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in rules]
     call.__signature__ = inspect.Signature(optional)
     call.__name__ = api_name
-    with gr.Column(visible=False):
+
+    def make() -> None:
         inputs = [RawValue(default, schema, name) for name, (_take, schema, default) in rules.items()]
         outputs = [gr.File(file_count="multiple", label="pictures"), gr.JSON(label="settings")]
         gr.Button(api_name).click(
@@ -99,6 +106,20 @@ def endpoint(
             concurrency_limit=CALLS,
             concurrency_id="endpoints",
         )
+
+    page.endpoints.append(make)
+
+
+def endpoint_page(demo: gr.Blocks, page: Page) -> None:
+    """Makes the endpoints that the page's tabs have registered, after the tabs and outside of their Blocks."""
+    with demo.route("Endpoints", PATH, show_in_navbar=False):
+        gr.Navbar(visible=False)
+        gr.Markdown(
+            _("This page is for scripts. gradio_client takes the address of the page itself and lists them all.")
+        )
+        with gr.Column(visible=False):
+            for make in page.endpoints:
+                make()
 
 
 Rule = tuple[Callable[[object], object], dict, object]  # raw value → argument, its JSON schema, its shown default

@@ -6,6 +6,7 @@ that a release which moved one is met there first and not in a reader's browser.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ from gradio.context import LocalContext
 from gradio.data_classes import FileData
 from gradio.i18n import I18nData
 from gradio.utils import get_upload_folder
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 WRITTEN_FOR = "6.31"
 TAKEN = {
@@ -37,6 +41,61 @@ TAKEN = {
     "gradio.components.Radio.preprocess": "the style of a model that a link asks for, before its styles are there",
 }
 ASSETS = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
+# What Gradio's scripts do with each of their components for each of their events: for a page of 550 components with 360
+# events the larger part of its start, and of what every event costs after that. By script: what stands there, mostly
+# what a function begins with, and what is to stand in its place. What is not found is left as it is.
+MENDED = {
+    "core-*.js": {
+        # the events of a component, gathered once for all of them
+        "find_attached_events(e,t){": """find_attached_events(e, t) {
+            if (this.labEvents !== t) {
+                this.labEvents = t;
+                this.labHeard = new Map();
+                for (const { targets } of t) {
+                    const first = new Map([...targets].reverse());
+                    for (const [id, event] of first) {
+                        if (event) this.labHeard.set(id, [...(this.labHeard.get(id) ?? []), event]);
+                    }
+                }
+            }
+            e.props.shared_props.attached_events = this.labHeard.get(e.id) ?? [];
+            return e;""",
+        # a component by its number: along the way on which it was found before, if it is still there
+        "function Z(e,t){": """const labWays = new Map();
+        function labSearch(node, id, way) {
+            if (node.id === id) labWays.set(id, way);
+            if (node.id === id) return node;
+            for (let k = 0; k < (node.children?.length ?? 0); k++) {
+                const found = labSearch(node.children[k], id, [...way, k]);
+                if (found) return found;
+            }
+            return null;
+        }
+        function Z(e, t) {
+            let node = e;
+            for (const k of labWays.get(t) ?? []) node = node?.children?.[k];
+            return node?.id === t ? node : labSearch(e, t, []);""",
+    },
+    # most events set nothing while they run
+    "Blocks-*.js": {
+        "async set_event_args(e,t){": "async set_event_args(e, t) { if (!Object.keys(t).length) return () => {};",
+    },
+    # the clock of a part that its own event has hidden stops: it would ask for every frame as long as the page lives
+    "statustracker-*.js": {"W&&ze()": "(W = W && !!U?.isConnected) && ze()"},
+}
+
+# The tab that a link asks for is open from the start: otherwise the first one is built, drawn and answered before it.
+FIRST_TAB = """(() => {
+    const { components = [], layout = {} } = window.gradio_config ?? {};
+    const parts = new Map(components.map((part) => [part.id, part]));
+    const isTabs = (node) => parts.get(node.id)?.type === "tabs";
+    const tabsIn = (node) => (isTabs(node) ? node : (node.children ?? []).map(tabsIn).find(Boolean));
+    const tabs = tabsIn(layout);
+    const asked = new URLSearchParams(location.search);
+    const name = asked.get("tab");
+    const there = tabs?.children.some(({ id }) => parts.get(id).props.id === name);
+    if (there && !asked.get("hide")?.split(",").includes(name)) parts.get(tabs.id).props.selected = name;
+})();"""
 
 
 class Session(state_holder.SessionState):
@@ -157,3 +216,22 @@ def shipped(pattern: str) -> str:
     """Address, relative to the page, of the asset of Gradio's own that fits `pattern`; empty where there is none."""
     found = sorted(path.name for path in ASSETS.glob(pattern))
     return f"./assets/{found[0]}" if found else ""
+
+
+def mended_scripts() -> list[Route]:
+    """Routes that serve Gradio's scripts as `MENDED` says, in place of Gradio's own."""
+    return [_mended(path, changes) for pattern, changes in MENDED.items() for path in ASSETS.glob(pattern)]
+
+
+def _mended(path: Path, changes: Mapping[str, str]) -> Route:
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
+
+    async def answer(request: Request) -> Response:
+        known = request.headers.get("if-none-match") == tag
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        return Response(None if known else text, 304 if known else 200, headers, "text/javascript")
+
+    return Route(f"/assets/{path.name}", answer)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from playground.errors import UserError
 from playground.page.controls import CALM, Page
-from playground.page.endpoints import endpoint
+from playground.page.endpoints import PATH, endpoint, endpoint_page
 from playground.runs.settings import with_defaults
 
 
@@ -57,11 +57,12 @@ def named(name: str = "", long: bool = False):
 def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        with Page(with_defaults(schedule="linear", checkpoint="mine", seed=7)), gr.Blocks() as demo:
+        with Page(with_defaults(schedule="linear", checkpoint="mine", seed=7)) as page, gr.Blocks() as demo:
             endpoint(draw, "draw", settings=SETTINGS, defaults={"count": 2})
             endpoint(numbers, "numbers", settings=("seed", "schedule"))
             endpoint(numbers, "sampled", settings=("seed", "schedule", "checkpoint", "eta"))
             endpoint(named, "named")
+        endpoint_page(demo, page)
         demo.queue(api_open=False)
         demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
         yield demo
@@ -124,6 +125,14 @@ def test_a_schedule_that_is_given_is_checked(client):
 
 def test_an_endpoint_without_settings_has_its_own_parameters_only(client):
     assert client.predict(name="x", long=True, api_name="/named")[1] == {"name": "x", "long": True}
+
+
+def test_no_browser_builds_them_and_scripts_find_them_all(url):
+    page, own = httpx.get(url), httpx.get(f"{url}{PATH}")
+    assert page.status_code == own.status_code == 200
+    assert '"type":"api"' not in page.text and '"type":"api"' in own.text
+    told = httpx.get(f"{url}gradio_api/info").json()["named_endpoints"]
+    assert set(told) == {"/draw", "/numbers", "/sampled", "/named"}
 
 
 def test_a_setting_is_not_to_be_a_parameter_of_the_function():

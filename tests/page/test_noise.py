@@ -12,6 +12,7 @@ from PIL import Image
 
 from playground.images.bundled import picture
 from playground.page.controls import Page
+from playground.page.endpoints import endpoint_page
 from playground.page.tabs import noise
 from playground.page.translations import say
 from playground.runs.forward import schedule_of
@@ -23,8 +24,9 @@ from playground.schedules import SCHEDULES
 
 @pytest.fixture(scope="module")
 def client(engine):
-    with gr.Blocks() as demo, gr.Tab(noise.TITLE):
-        noise.build(Page(opened=lambda *_: engine))
+    with Page(opened=lambda *_: engine) as page, gr.Blocks() as demo, gr.Tab(noise.TITLE):
+        noise.build(page)
+    endpoint_page(demo, page)
     demo.queue(api_open=False)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
     yield Client(url, verbose=False)

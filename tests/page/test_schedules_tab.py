@@ -16,6 +16,7 @@ from playground.errors import UserError
 from playground.images import to_pixels
 from playground.images.bundled import PICTURES
 from playground.page.controls import Page
+from playground.page.endpoints import endpoint_page
 from playground.page.tabs import objective, schedules
 from playground.page.translations import TRANSLATIONS
 from playground.page.widgets.link import link
@@ -37,6 +38,7 @@ def client(engine):
             with gr.Tab(tab.TITLE):
                 tab.build(page)
         link(demo, {})
+    endpoint_page(demo, page)
     demo.queue(api_open=False)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
     yield Client(url, verbose=False)

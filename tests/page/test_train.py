@@ -13,6 +13,8 @@ from playground.errors import UserError
 from playground.page.parts.slips import SLIPS, slips_told
 from playground.page.tabs.train import origins, own_plan, plan_of, points_of
 from playground.runs import engine_for
+from playground.training import plans, watched
+from playground.training.digits import digits
 from tests import points
 
 
@@ -85,7 +87,10 @@ def test_what_was_lent_is_a_model_until_it_is_taken_back(tiny_checkpoint, tmp_pa
         engine_for(folder.name)
 
 
-def test_the_endpoint_gives_a_film_the_losses_and_the_checkpoint(client, tmp_path):
+def test_the_endpoint_gives_a_film_the_losses_and_the_checkpoint(client, tmp_path, monkeypatch):
+    few = digits(200)
+    monkeypatch.setattr(plans, "drawn", lambda: few)
+    monkeypatch.setattr(watched, "MARKS", 5)
     files, told = client.predict(seen=2000, seed=3, api_name="/train_digits")
     strip, archive = files
     assert Image.open(strip).height == 10 * 16 and Image.open(strip).width % 16 == 0

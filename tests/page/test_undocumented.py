@@ -6,8 +6,10 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from fastapi import FastAPI
 from gradio import state_holder
 from gradio_client import Client
+from starlette.testclient import TestClient
 
 FILE = Path(__file__).parents[2] / "playground" / "page" / "undocumented.py"
 TOLD = {  # read and not imported: where something is missing the import fails, and says less than the tests here
@@ -37,6 +39,37 @@ def test_assets_of_gradios_are_found_by_their_pattern():
     assert shipped("katex-*.js").startswith("./assets/katex-") and shipped("nothing-*.js") == ""
     for stem in ("KaTeX_Math-Italic", "KaTeX_Main-Regular"):
         assert shipped(f"{stem}-*.woff2"), f"Gradio {gr.__version__} has no font {stem}: formulas look plain."
+
+
+def test_gradios_scripts_have_what_is_mended_in_them():
+    from playground.page.undocumented import ASSETS, MENDED, mended_scripts
+
+    for pattern, changes in MENDED.items():
+        (script,) = ASSETS.glob(pattern)
+        text = script.read_text(encoding="utf-8")
+        for old in changes:
+            assert text.count(old) == 1, (
+                f"{script.name} of Gradio {gr.__version__} is not what page/undocumented.py mends: the page works, but "
+                f"starts and answers more slowly. It looked for {old[:60]} …"
+            )
+    assert len(mended_scripts()) == len(MENDED)
+
+
+def test_the_page_serves_them_mended():
+    import app
+    from playground.page.undocumented import ASSETS, MENDED
+
+    with gr.Blocks() as demo:
+        gr.Markdown("Nothing")
+    outer = gr.mount_gradio_app(FastAPI(), demo, path="/sub", app_kwargs=app.LAUNCH["app_kwargs"])
+    http = TestClient(outer)
+    for pattern, changes in MENDED.items():
+        (script,) = ASSETS.glob(pattern)
+        answer = http.get(f"/sub/assets/{script.name}")
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert all(new in answer.text for new in changes.values())
+        again = http.get(f"/sub/assets/{script.name}", headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304 and not again.content
 
 
 def test_a_label_gives_its_english_text_back():

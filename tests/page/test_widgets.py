@@ -71,3 +71,13 @@ def test_the_head_has_the_faces_of_the_pictures_and_what_the_page_begins_with():
 def test_no_script_is_longer_than_can_be_read():
     lengths = {path.name: path.read_text(encoding="utf-8").count("\n") for path in served.FOLDER.rglob("*.js")}
     assert max(lengths.values()) <= 550, lengths
+
+
+def test_a_large_value_is_put_aside_and_fetched_once(http):
+    large = {"numbers": list(range(20_000))}
+    made, small = widget("cost", large), widget("cost", {"nfe": 3})
+    assert small.value == {"nfe": 3} and list(made.value) == ["put_aside"] and len(str(made.value)) < 80
+    answer = http.get(f"/{made.value['put_aside']}")
+    assert answer.json() == large and "immutable" in answer.headers["cache-control"]
+    assert widget("cost", large).value == made.value
+    assert http.get("/lab/aside/0123456789abcdef01234567").status_code == 404

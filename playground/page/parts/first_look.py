@@ -15,6 +15,7 @@ from playground.engine.batching import SMALL_SIDE
 from playground.errors import UserError
 from playground.page.controls import QUIET, building, errors_shown
 from playground.page.parts.model import METHOD, method_of
+from playground.page.widgets.link import missing
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs import Live
 from playground.runs.records import RunRecord
@@ -32,13 +33,17 @@ def first_look(view: gr.HTML, prepare: Callable, inputs: dict, corner: ReceiptCo
     link's. A model of large pictures, which would take minutes, shows nothing. Like any other run it can be kept, in
     the corner.
     """
-    start = {"device": building().start("device")} | {name: component.value for name, component in inputs.items()}
+    page = building()
+    first = page.start("checkpoint")
+    start = {"device": page.start("device")} | {name: component.value for name, component in inputs.items()}
     made: OrderedDict[str, Future[tuple[dict, list[RunRecord]]]] = OrderedDict()
     looking = threading.Lock()  # at the dict, never while a run is made
 
     def asked(request: gr.Request) -> tuple[dict, Live]:
         """The values, and their run; of a run of other settings than the link's that it is one."""
         linked, _errors = from_query(dict(request.query_params))
+        strange = missing(linked, first)
+        linked = {name: value for name, value in linked.items() if name not in strange}
         wanted = start | {name: value for name, value in linked.items() if name in inputs}
         if checkpoints.known(str(wanted.get("checkpoint"))):  # its controls will follow it: see `follow_model`
             model, before = (checkpoints.outline(values["checkpoint"]) for values in (wanted, start))

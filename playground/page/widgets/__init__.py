@@ -20,7 +20,9 @@ import gradio as gr
 from playground.images import encoded
 from playground.images.bundled import PICTURES, picture
 from playground.page.undocumented import shipped
-from playground.page.widgets.served import FOLDER, LOADER, preloads
+from playground.page.widgets.served import FOLDER, LOADER, preloads, put_aside
+
+LARGE = 32_000  # characters of JSON that do not come with the page: a browser fetches them when their tab is opened
 
 _START = (  # values that come while the script is loading are kept for it
     "let early = []; watch('value', () => early && early.push(props.value)); "
@@ -63,6 +65,8 @@ def widget(
     if not html:
         raise FileNotFoundError(f"No widget {name!r}: {FOLDER / name / name}.html is missing.")
     known = " ".join(json.dumps(event) for event in events)  # Gradio looks for the quoted names in the script
+    value, *others = (_aside(each) for each in (value, *props.values()))
+    props = dict(zip(props, others, strict=True))
     return gr.HTML(
         value,
         html_template=html,
@@ -73,6 +77,13 @@ def widget(
         server_functions=server_functions,
         **props,
     )
+
+
+def _aside(value: Any) -> Any:
+    """The value itself or, where it is large, the address from which lib/widgets.js fetches it, once."""
+    if not isinstance(value, dict) or len(text := json.dumps(value)) < LARGE:
+        return value
+    return {"put_aside": put_aside(text)}
 
 
 def _math_fonts() -> str:

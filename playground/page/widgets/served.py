@@ -1,5 +1,5 @@
 """The widgets' scripts as files: `lab/VERSION/NAME/NAME.js`, the translations as `lab/VERSION/words/LOCALE.json`,
-the glossary as `lab/VERSION/glossary.json`.
+the glossary as `lab/VERSION/glossary.json`; and what a page starts with where that is large, as `lab/aside/HASH`.
 
 VERSION is a hash of them all. It stands in the path, so that a module's relative imports keep it and a browser may keep
 every file for ever: another version has other addresses.
@@ -20,9 +20,11 @@ from starlette.staticfiles import StaticFiles
 
 from playground.lessons.glossary import told
 from playground.page.translations import TRANSLATIONS
+from playground.page.undocumented import FIRST_TAB
 
 FOLDER = Path(__file__).parent
 GLOSSARY = told()
+FOR_EVER = "public, max-age=31536000, immutable"
 _IMPORT = re.compile(r'^(?:import|export)\b[^;"]*?"(\.[^"]+)";', re.M)
 
 
@@ -34,6 +36,15 @@ def _version() -> str:
 
 
 VERSION = _version()
+_aside: dict[str, bytes] = {}  # what was put aside, by its hash
+
+
+def put_aside(text: str) -> str:
+    """Keeps some JSON to be served; returns its address, relative to the page."""
+    data = text.encode()
+    name = hashlib.sha256(data).hexdigest()[:24]
+    _aside[name] = data
+    return f"lab/aside/{name}"
 
 
 class _Scripts(StaticFiles):
@@ -43,6 +54,8 @@ class _Scripts(StaticFiles):
     async def get_response(self, path: str, scope) -> Response:
         version, *parts = Path(path).parts or ("",)
         name = "/".join(parts)
+        if version == "aside" and name in _aside:
+            return Response(_aside[name], media_type="application/json", headers={"Cache-Control": FOR_EVER})
         locale = name.removeprefix("words/").removesuffix(".json")
         if name == f"words/{locale}.json" and locale in TRANSLATIONS:
             response = JSONResponse(TRANSLATIONS[locale])
@@ -53,7 +66,7 @@ class _Scripts(StaticFiles):
             response.headers["Content-Type"] = "text/javascript; charset=utf-8"  # some machines say text/plain
         else:
             raise HTTPException(404)
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
+        response.headers["Cache-Control"] = FOR_EVER if version == VERSION else "no-cache"
         return response
 
 
@@ -71,6 +84,7 @@ LOADER = (
     f"window.lab = (path) => import(new URL('lab/{VERSION}/' + path, document.baseURI));"
     f"lab.locales = {json.dumps(sorted(TRANSLATIONS))};"
     "lab('lib/queue.js').then((queue) => (window.fetch = queue.patient(window.fetch.bind(window))));"
+    f"{FIRST_TAB}"
 )
 
 

@@ -15,19 +15,34 @@ import { load, text } from "./words.js";
  */
 
 /**
+ * The props of a widget, those that were too large to come with the page fetched from where they were put aside. One
+ * that Python gives a new value has that.
+ * @param {Record<string, any>} props
+ */
+async function fetched(props) {
+  const kept = new Map();
+  const fetches = Object.values(props).map(async (value) => {
+    if (value?.put_aside) kept.set(value.put_aside, await (await fetch(new URL(value.put_aside, document.baseURI))).json());
+  });
+  await Promise.all(fetches);
+  if (!kept.size) return props;
+  return new Proxy(props, { get: (all, /** @type {string} */ name) => kept.get(all[name]?.put_aside) ?? all[name] });
+}
+
+/**
  * Loads ../NAME/NAME.js and the reader's language, and starts the widget.
  * @param {string} name
  * @param {Ui} ui
  * @param {string[]} locales
  */
 export async function mount(name, ui, locales) {
-  let widget;
+  let widget, props;
   try {
-    [widget] = await Promise.all([import(`../${name}/${name}.js`), load(locales)]);
+    [widget, props] = await Promise.all([import(`../${name}/${name}.js`), fetched(ui.props), load(locales)]);
   } catch (error) {
     ui.element.textContent = text("This part of the page did not arrive. Load the page again.");
     throw error;
   }
-  widget.mount(ui);
+  widget.mount({ ...ui, props });
   ui.element.dataset.mounted = name;
 }
