@@ -8,11 +8,19 @@ import time
 from collections.abc import Callable
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
+# Processes side by side share the cores: with threads for all of them each would wait for the others.
+os.environ.setdefault(
+    "OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+)
 
 import pytest
 import torch
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is the whole engine without windows, menus and their own pages: half the work for each page.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Files that take longest begin first, so that at the end no process waits for another.
+LONGEST = ("test_runtimes", "test_autoencoder", "test_variational", "test_cluster", "test_classroom", "test_train")
+LONGEST_IN_BROWSER = ("test_lessons", "test_page", "test_models", "test_paint", "test_keeping", "test_train")
 WORDS = ("blue", "cat", "circle", "face", "red", "square")
 STYLES = ("flat", "round")
 WAIT = 60_000  # ms: how long a test waits for a page on a machine that has other things to do
@@ -20,7 +28,24 @@ WAIT = 60_000  # ms: how long a test waits for a page on a machine that has othe
 
 def pytest_collection_modifyitems(items):
     """Browser tests come last: Playwright keeps an event loop running in this thread, and asyncio.run refuses one."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+
+    def turn(item) -> tuple[bool, int]:
+        in_browser, name = "browser" in item.path.parts, item.path.stem
+        longest = LONGEST_IN_BROWSER if in_browser else LONGEST
+        return in_browser, longest.index(name) if name in longest else len(longest)
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """`-n auto` gives each process whole files, in this order: what a file's tests share is made once."""
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture
@@ -103,36 +128,42 @@ def browser_type_launch_args():
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args):
-    return {**browser_context_args, "viewport": {"width": 1366, "height": 768}, "locale": "en-GB"}
+    """Of somebody who asks for less motion: what plays by itself is for the tests that say so."""
+    size = {"width": 1366, "height": 768}
+    return {**browser_context_args, "viewport": size, "locale": "en-GB", "reduced_motion": "reduce"}
 
 
 @pytest.fixture(scope="session")
 def contexts(browser):
+    """One browser context for all who ask for the same, so that the page's scripts are fetched and compiled once."""
     made = {}
-    yield made
+
+    def context_for(options: dict):
+        key = repr(sorted(options.items()))
+        if key not in made:
+            made[key] = browser.new_context(**options)
+        return made[key]
+
+    yield context_for
     for context in made.values():
         context.close()
 
 
 @pytest.fixture
-def context(browser, contexts, browser_context_args):
-    """One for all tests that ask for the same, so that the page's scripts are fetched and compiled once; what a test
-    has opened and stored goes with it."""
-    key = repr(sorted(browser_context_args.items()))
-    if key not in contexts:
-        contexts[key] = browser.new_context(**browser_context_args)
-    context = contexts[key]
+def context(contexts, browser_context_args):
+    """One for all tests that ask for the same; what a test has opened and stored goes with it."""
+    context = contexts(browser_context_args)
+    before = set(context.pages)  # of the module
     yield context
-    for left in context.pages:
-        left.close()
+    for page in set(context.pages) - before:
+        page.close()
     context.clear_cookies()
     context.clear_permissions()
     context.unroute_all()
 
 
-@pytest.fixture
-def page(page):
-    """Playwright's page; a script error or a request to another machine fails the test."""
+def watched(page) -> list[str]:
+    """What goes wrong on a page from now on: script errors, and requests to another machine."""
     wrong = []
     page.on("pageerror", lambda error: wrong.append(f"script error: {error}"))
     page.on(
@@ -144,7 +175,24 @@ def page(page):
         ),
     )
     page.set_default_timeout(WAIT)
+    return wrong
+
+
+@pytest.fixture
+def page(page):
+    """Playwright's page; a script error or a request to another machine fails the test."""
+    wrong = watched(page)
     yield page
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear()")
+    assert not wrong
+
+
+@pytest.fixture(scope="module")
+def one_page(contexts, browser_context_args):
+    """A page for several tests of a module, for opening one is what takes the time."""
+    page = contexts(browser_context_args).new_page()
+    wrong = watched(page)
+    yield page
+    page.close()
     assert not wrong

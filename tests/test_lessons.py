@@ -42,6 +42,8 @@ def test_every_lesson_is_there_in_every_language_with_the_same_checks(name, lang
         assert (one.lesson, one.minutes) == (two.lesson, two.minutes)
         assert [right for _, right in one.choices] == [right for _, right in two.choices]
         assert len(one.text) == len(two.text) and (one.do == "") == (two.do == "")
+        if language == "zh-TW":
+            assert all(re.search("[\u4e00-\u9fff]", " ".join(part)) for part in (two.text, two.because) if part)
         numbers = [sorted(re.findall(r"{[a-z]+\.[^}]*}", " ".join(step.because))) for step in (one, two)]
         assert numbers[0] == numbers[1]
 

@@ -4,7 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from playground.lessons.glossary import GLOSSARY
-from tests.browser.test_page import GRADIOS
+from tests.browser.barriers import GRADIOS
 
 BUBBLE = "#glossary .bubble"
 

@@ -3,53 +3,34 @@
 import re
 
 import pytest
-import torch
 from playwright.sync_api import expect
 
-from playground.lessons import lessons
-from playground.models.denoiser import UNetDenoiser
+from playground.lessons import lesson, lessons
 from tests.conftest import WAIT
 
 PANEL = "#lessons .panel"
-LANGUAGES = ("en", "zh-TW")
 # What a page shows before anybody presses, a tab at a time, is short: it is no lesson's business.
 SHORT = "steps=1&count=1&steps_1=1&steps_2=1&paint_steps=1"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def remembered():
-    """The nets answer the same question once: the second language's runs are those of the first."""
-    known, ask = {}, UNetDenoiser._output
-
-    def asked(self, x, t, conditions):
-        keys = [(id(self), row.numpy().tobytes(), *told) for row, *told in zip(x, t.tolist(), conditions, strict=True)]
-        new = [k for k, key in enumerate(keys) if key not in known]
-        if new:
-            answers = ask(self, x[new], t[new], [conditions[k] for k in new])
-            known.update(zip((keys[k] for k in new), answers.split(1), strict=True))
-        return torch.cat([known[key] for key in keys])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(UNetDenoiser, "_output", asked)
-        yield
+def listed(browser, options, url):
+    """A page with the list of lessons open."""
+    page = browser.new_context(**options | {"reduced_motion": "reduce"}).new_page()
+    page.set_default_timeout(WAIT)
+    page.wrong = []
+    page.on("pageerror", lambda error: page.wrong.append(error))
+    page.goto(f"{url}/?{SHORT}")
+    page.locator("#lessons .open:not(:empty)").click()
+    page.locator(f"{PANEL} li").first.wait_for()
+    return page
 
 
 @pytest.fixture(scope="module")
-def walkers(browser, browser_context_args, app_url):
-    """A page for each language, on which all its lessons are walked one after the other."""
-    pages = {}
-    for language in LANGUAGES:
-        context = browser.new_context(
-            **browser_context_args | {"locale": "en-GB" if language == "en" else language, "reduced_motion": "reduce"}
-        )
-        pages[language] = page = context.new_page()
-        page.set_default_timeout(WAIT)
-        page.goto(f"{app_url}/?{SHORT}")
-        page.locator("#lessons .open:not(:empty)").click()
-        page.locator(f"{PANEL} li").first.wait_for()
-    yield pages
-    for page in pages.values():
-        page.context.close()
+def walker(browser, browser_context_args, app_url):
+    """One page, on which all lessons are walked one after the other."""
+    page = listed(browser, browser_context_args, app_url)
+    yield page
+    page.context.close()
 
 
 def walked(page, panel, lesson):
@@ -82,28 +63,38 @@ def walked(page, panel, lesson):
     return said
 
 
-@pytest.mark.parametrize("name", [lesson.name for lesson in lessons() if not lesson.is_path])
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_lesson_runs_to_its_end(walkers, language, name):
-    page = walkers[language]
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(error))
-    lesson = next(each for each in lessons(language) if each.name == name)
+def gone_through(page, lesson):
+    """Walks a lesson from the list to its end, and back to the list."""
     panel = page.locator(PANEL)
     if panel.get_attribute("data-lesson"):
         panel.locator(".all").click()  # one before it broke off
     entry = panel.locator("li", has_text=lesson.title)
     entry.locator("button").click()
-    expect(panel).to_have_attribute("data-lesson", name)
+    expect(panel).to_have_attribute("data-lesson", lesson.name)
     said = walked(page, panel, lesson)
+    learning = page.locator("#train-points .points[data-playing=true]")
+    if learning.count():  # it would go on beside all lessons that follow
+        learning.evaluate("points => points.querySelector('.play').click()")
     expect(entry.locator("small")).to_contain_text("✓")
-    assert not wrong
-    if language == "zh-TW":
-        assert all(re.search("[\u4e00-\u9fff]", each) for each in said)
+    assert not page.wrong
+    return said
 
 
-def test_a_wrong_guess_is_answered_and_a_measured_one_judged(walkers, app_url):
-    page = walkers["en"]
+@pytest.mark.parametrize("name", [lesson.name for lesson in lessons() if not lesson.is_path])
+def test_a_lesson_runs_to_its_end(walker, name):
+    gone_through(walker, lesson(name))
+
+
+def test_a_lesson_in_chinese(browser, browser_context_args, app_url):
+    """One with every kind of step: that each has the same ones in every language is tested where they are read."""
+    page = listed(browser, browser_context_args | {"locale": "zh-TW"}, app_url)
+    said = gone_through(page, lesson("schedules", "zh-TW"))
+    page.context.close()
+    assert all(re.search("[\u4e00-\u9fff]", each) for each in said)
+
+
+def test_a_wrong_guess_is_answered_and_a_measured_one_judged(walker, app_url):
+    page = walker
     page.goto(f"{app_url}/?lesson=forward")
     panel = page.locator(PANEL)
     expect(panel).to_have_attribute("data-lesson", "forward")
@@ -120,8 +111,8 @@ def test_a_wrong_guess_is_answered_and_a_measured_one_judged(walkers, app_url):
     expect(panel.locator(".because")).to_contain_text("t = 497")
 
 
-def test_the_first_lesson_by_keyboard_alone(walkers, app_url):
-    page = walkers["en"]
+def test_the_first_lesson_by_keyboard_alone(walker, app_url):
+    page = walker
     page.evaluate("localStorage.clear()")
     page.goto(app_url)
     opener = page.locator("#lessons .open")
@@ -150,7 +141,7 @@ def test_the_first_lesson_by_keyboard_alone(walkers, app_url):
     expect(panel).to_be_hidden()
 
 
-def test_a_lesson_that_is_not_there_is_said(walkers, app_url):
-    page = walkers["en"]
+def test_a_lesson_that_is_not_there_is_said(walker, app_url):
+    page = walker
     page.goto(f"{app_url}/?lesson=nothing")
     expect(page.locator(f"{PANEL} [role=alert]")).to_contain_text("There is no lesson")

@@ -77,8 +77,16 @@ def opened(page, url, query="tab=generate&count=1&steps=4"):
     return page
 
 
+@pytest.fixture(scope="module")
+def standing(one_page, url):
+    """A page on the first model, for all tests that come back to it."""
+    return opened(one_page, url)
+
+
 def unfold(page, title):
-    page.locator("button:visible", has_text=title).first.click()
+    button = page.locator("button:visible", has_text=title).first
+    if "open" not in (button.get_attribute("class") or "").split():
+        button.click()
 
 
 def choose(page, tab, name):
@@ -87,11 +95,18 @@ def choose(page, tab, name):
     page.get_by_role("option", name=name, exact=True).click()
 
 
+# How many frames the page asks for while six go by.
+ASKED = """() => new Promise((done) => {
+  const real = window.requestAnimationFrame.bind(window);
+  let asked = 0, frames = 0;
+  window.requestAnimationFrame = (then) => (asked++, real(then));
+  const next = () => (++frames < 6 ? real(next) : ((window.requestAnimationFrame = real), done(asked)));
+  real(next); })"""
 SPOKEN = ("#generate-prompt", "#generate-style", "#generate-guidance_scale", "#generate-pair")
 
 
-def test_a_model_without_words_has_no_prompt(page, url):
-    opened(page, url)
+def test_a_model_without_words_has_no_prompt(standing):
+    page = standing
     for part in SPOKEN:
         expect(page.locator(part)).to_be_visible()
     unfold(page, "More")
@@ -102,6 +117,7 @@ def test_a_model_without_words_has_no_prompt(page, url):
     expect(page.locator("#generate-cost")).to_contain_text("4 evaluations a picture.")
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("#generate-player")).to_contain_text("4 / 4")
+    assert until(lambda: not page.evaluate(ASKED)), "a part that was hidden goes on asking for frames"
     choose(page, "generate", "spoken")
     for part in SPOKEN:
         expect(page.locator(part)).to_be_visible()
@@ -134,8 +150,8 @@ def test_a_model_that_a_training_has_written_meanwhile_is_there_after_a_reload(p
     shutil.rmtree(models / "later")
 
 
-def test_its_card_stands_in_the_page(page, url):
-    opened(page, url)
+def test_its_card_stands_in_the_page(standing):
+    page = standing
     unfold(page, "About this model")
     card = page.locator("#generate-about")
     expect(card).to_contain_text("Trained on 12 squares.")
@@ -145,10 +161,12 @@ def test_its_card_stands_in_the_page(page, url):
     unfold(page, "More")
     choose(page, "generate", "wordless")
     expect(card).to_contain_text("This model came without a card.")
+    choose(page, "generate", "spoken")
+    expect(card).to_contain_text("Trained on 12 squares.")
 
 
-def test_a_prompt_is_completed_by_keyboard(page, url):
-    opened(page, url)
+def test_a_prompt_is_completed_by_keyboard(standing):
+    page = standing
     prompt = page.get_by_label("Prompt", exact=True)
     prompt.fill("")
     prompt.press_sequentially("red c")

@@ -7,7 +7,6 @@ import re
 import gradio as gr
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -23,6 +22,7 @@ from playground.page.widgets import head, served
 from playground.predictions import q_sample
 from playground.runs.forward import chosen_picture, schedule_of
 from playground.samplers.noise import noise_of
+from tests.browser.barriers import no_barrier
 
 ROOT = "#noise-scrubber"
 SLIDER = f"{ROOT} input[type=range]"
@@ -45,14 +45,32 @@ def url(tiny_checkpoint):
     engine.close()
 
 
-@pytest.fixture
-def opened(page, url):
+def ready(page, url):
     """The page, ready and still (a person who asks for less motion sees no opening)."""
     page.emulate_media(reduced_motion="reduce")
     page.goto(url)
     page.wait_for_function("document.querySelector('#noise-scrubber .snr')?.textContent")
     page.evaluate("document.fonts.ready.then(() => true)")  # the formula's letters are the last thing to come
     return page
+
+
+@pytest.fixture
+def opened(page, url):
+    """A page of the test's own, for what leaves it changed."""
+    return ready(page, url)
+
+
+@pytest.fixture(scope="module")
+def standing(one_page, url):
+    return ready(one_page, url)
+
+
+@pytest.fixture
+def shared(standing):
+    """One for all that only move t, with neither pointer nor focus on anything."""
+    standing.mouse.move(0, 0)
+    standing.evaluate("document.activeElement.blur()")
+    return standing
 
 
 def level(page) -> int:
@@ -72,11 +90,6 @@ def painted(page, count: int) -> None:
         const next = k => (k ? requestAnimationFrame(() => next(k - 1)) : done()); next(count); })""",
         count,
     )
-
-
-def finished(page) -> None:
-    """Wait until nothing fades or slides any more."""
-    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => true)")
 
 
 def canvas(page, view: str) -> np.ndarray:
@@ -101,8 +114,15 @@ def off(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
-def test_every_way_to_move_t_is_seen_at_once_and_asks_nothing_of_the_server(opened):
-    page = opened
+def test_nothing_moves_by_itself_for_who_asks_for_less_motion(shared):
+    assert level(shared) == 400
+    expect(shared.locator(f"{ROOT} .lab-scrubber")).not_to_have_class(re.compile("playing"))
+    painted(shared, 5)
+    assert level(shared) == 400
+
+
+def test_every_way_to_move_t_is_seen_at_once_and_asks_nothing_of_the_server(shared):
+    page = shared
     page.wait_for_load_state("networkidle")
     requests = []
     page.on("request", lambda request: requests.append(request.url))
@@ -137,8 +157,8 @@ def test_every_way_to_move_t_is_seen_at_once_and_asks_nothing_of_the_server(open
     assert requests == []
 
 
-def test_all_that_follows_t_is_the_same_level(opened):
-    page = opened
+def test_all_that_follows_t_is_the_same_level(shared):
+    page = shared
     for t in (0, 137, 600, 1000):
         go(page, t)
         told = schedule_of({})[0].level(t)
@@ -158,6 +178,30 @@ def test_all_that_follows_t_is_the_same_level(opened):
         return [box.width, box.height / n.height] }"""
     )
     assert area[0] > 150 and 0.93 < area[1] < 1.12
+
+
+def test_one_clock_with_the_other_widgets(shared):
+    page = shared
+    page.evaluate("window.heard = []; addEventListener('lab:t', e => heard.push([e.detail.t, e.detail.source]))")
+    page.evaluate("lab('lib/clock.js').then(clock => clock.tell(720, 'curves'))")
+    assert level(page) == 720
+    go(page, 90)
+    assert page.evaluate("heard") == [[720, "curves"], [90, "scrubber"]]
+
+
+def test_terms_light_up_with_their_numbers(shared):
+    page = shared
+    page.locator(f"{ROOT} .term[data-term=signal]").focus()
+    assert page.locator(f"{ROOT} .term[data-term=signal].lit").count() == 1
+    page.locator(f"{ROOT} .curve").hover()
+    assert page.locator(f"{ROOT} [data-term=alpha].lit").count() >= 3
+
+
+def test_what_is_no_picture_is_told(shared, tmp_path):
+    page = shared
+    (tmp_path / "not.png").write_text("no picture")
+    page.locator("#noise-upload input[type=file]").first.set_input_files(tmp_path / "not.png")
+    page.get_by_text("not a picture this page can read").wait_for()
 
 
 def test_a_new_schedule_or_T_is_a_new_curve_and_no_new_upload(opened):
@@ -194,13 +238,6 @@ def test_pictures_of_one_s_own_and_bundled_ones(opened, tmp_path):
     page.locator("#noise-upload input[type=file]").first.set_input_files(tmp_path / "mine.png")
     page.wait_for_function("s => document.querySelector(s).getAttribute('aria-label') === 'x0: your picture'", arg=name)
     assert (canvas(page, "x0") == (250, 128, 3)).all()
-
-
-def test_what_is_no_picture_is_told(opened, tmp_path):
-    page = opened
-    (tmp_path / "not.png").write_text("no picture")
-    page.locator("#noise-upload input[type=file]").first.set_input_files(tmp_path / "not.png")
-    page.get_by_text("not a picture this page can read").wait_for()
 
 
 def test_what_the_network_sees_once_and_live_and_the_chain(opened):
@@ -253,46 +290,15 @@ def test_something_moves_before_any_click_and_stops_for_a_hand(page, url):
     assert level(page) == held
 
 
-def test_nothing_moves_by_itself_for_who_asks_for_less_motion(opened):
-    assert level(opened) == 400
-    expect(opened.locator(f"{ROOT} .lab-scrubber")).not_to_have_class(re.compile("playing"))
-    painted(opened, 5)
-    assert level(opened) == 400
-
-
-def test_one_clock_with_the_other_widgets(opened):
+def test_no_barrier_that_axe_knows_of(opened):
     page = opened
-    page.evaluate("window.heard = []; addEventListener('lab:t', e => heard.push([e.detail.t, e.detail.source]))")
-    page.evaluate("lab('lib/clock.js').then(clock => clock.tell(720, 'curves'))")
-    assert level(page) == 720
-    go(page, 90)
-    assert page.evaluate("heard") == [[720, "curves"], [90, "scrubber"]]
-
-
-def test_terms_light_up_with_their_numbers(opened):
-    page = opened
-    page.locator(f"{ROOT} .term[data-term=signal]").focus()
-    assert page.locator(f"{ROOT} .term[data-term=signal].lit").count() == 1
-    page.locator(f"{ROOT} .curve").hover()
-    assert page.locator(f"{ROOT} [data-term=alpha].lit").count() >= 3
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_barrier_that_axe_knows_of(page, url, theme):
-    page.emulate_media(reduced_motion="reduce")
-    page.goto(f"{url}/?__theme={theme}")
-    page.wait_for_function("document.querySelector('#noise-scrubber .snr')?.textContent")
     page.locator(f"{ROOT} .walk").click()
     page.locator(f"{ROOT} .once").click()
     page.locator(f"{ROOT} .chain table").wait_for()
     page.locator(f"{ROOT} .look .pictures").wait_for()
     page.locator("#noise-more > button").click()
     expect(page.locator("#noise-T input[type=number]")).to_be_visible()
-    finished(page)
-    found = Axe().run(page).response["violations"]
-    # Gradio labels its empty picture box, which has no role
-    found = [(v["id"], [n["html"][:160] for n in v["nodes"]]) for v in found if v["id"] != "aria-prohibited-attr"]
-    assert found == []
+    no_barrier(page)
 
 
 def test_a_phone_scrolls_past_it_and_nothing_sticks_out(page, url):
