@@ -65,7 +65,7 @@ LAUNCH = dict(
     max_threads=128,  # a run holds one as long as it goes
     app_kwargs={
         "routes": [channels.ROUTE, about.ROUTE, served.ROUTE, *mended_scripts()],
-        "middleware": [MIDDLEWARE],
+        "middleware": [served.PACKED, MIDDLEWARE],
     },
     show_error=False,
     footer_links=["gradio"],

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 import app
 from playground.page.translations import TRANSLATIONS
 from playground.page.widgets import head, served, widget
+from playground.page.widgets.language.early import SCRIPT
 
 
 @pytest.fixture(scope="module")
@@ -80,4 +81,13 @@ def test_a_large_value_is_put_aside_and_fetched_once(http):
     answer = http.get(f"/{made.value['put_aside']}")
     assert answer.json() == large and "immutable" in answer.headers["cache-control"]
     assert widget("cost", large).value == made.value
-    assert http.get("/lab/aside/0123456789abcdef01234567").status_code == 404
+    assert http.get("/lab/aside/0123456789abcdef01234567.json").status_code == 404
+
+
+def test_the_page_itself_is_packed():
+    with gr.Blocks() as demo:
+        widget("cost", {})
+    outer = gr.mount_gradio_app(FastAPI(), demo, path="/sub", app_kwargs=app.LAUNCH["app_kwargs"])
+    answer = TestClient(outer).get("/sub/", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip" and int(answer.headers["content-length"]) < len(answer.text) / 2
+    assert SCRIPT.decode() in answer.text and "window.gradio_config" in answer.text
