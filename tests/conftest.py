@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
-# Processes side by side share the cores: with threads for all of them each would wait for the others.
-os.environ.setdefault(
-    "OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
-)
+if together := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # with threads for all cores each would spin
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // together)))
 
 import pytest
 import torch
