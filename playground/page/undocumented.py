@@ -42,10 +42,11 @@ TAKEN = {
 }
 ASSETS = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
 # What Gradio's scripts do with each of their components for each of their events: for a page of 550 components with 360
-# events the larger part of its start, and of what every event costs after that. By script: what stands there, mostly
-# what a function begins with, and what is to stand in its place. What is not found is left as it is.
+# events the larger part of its start, and of what every event costs after that. By script, whose name has a hash of its
+# text, so that another release is left as it is: what stands there, mostly what a function begins with, and what is to
+# stand in its place.
 MENDED = {
-    "core-*.js": {
+    "core-Bdx9080F.js": {
         # the events of a component, gathered once for all of them
         "find_attached_events(e,t){": """find_attached_events(e, t) {
             if (this.labEvents !== t) {
@@ -77,11 +78,11 @@ MENDED = {
             return node?.id === t ? node : labSearch(e, t, []);""",
     },
     # most events set nothing while they run
-    "Blocks-*.js": {
+    "Blocks-D1GWYZdr.js": {
         "async set_event_args(e,t){": "async set_event_args(e, t) { if (!Object.keys(t).length) return () => {};",
     },
     # the clock of a part that its own event has hidden stops: it would ask for every frame as long as the page lives
-    "statustracker-*.js": {"W&&ze()": "(W = W && !!U?.isConnected) && ze()"},
+    "statustracker-DQF-KcRT.js": {"W&&ze()": "(W = W && !!U?.isConnected) && ze()"},
 }
 
 # The tab that a link asks for is open from the start: otherwise the first one is built, drawn and answered before it.
@@ -220,7 +221,7 @@ def shipped(pattern: str) -> str:
 
 def mended_scripts() -> list[Route]:
     """Routes that serve Gradio's scripts as `MENDED` says, in place of Gradio's own."""
-    return [_mended(path, changes) for pattern, changes in MENDED.items() for path in ASSETS.glob(pattern)]
+    return [_mended(ASSETS / name, changes) for name, changes in MENDED.items() if (ASSETS / name).is_file()]
 
 
 def _mended(path: Path, changes: Mapping[str, str]) -> Route:
