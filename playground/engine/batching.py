@@ -100,10 +100,8 @@ class Engine:
         except Exception as error:
             raise _sentence(error) from error
         for step in steps:
-            request.outbox.put(step)
-        request.live = len(tasks)
+            request.tell(step)
         if not tasks:
-            request.outbox.put(None)
             return Run(request, self._read, self._forget)
         with self._change:
             if self._stopped:
@@ -164,8 +162,8 @@ class Engine:
 
     def _forget(self, request: Request) -> None:
         """Called when nobody reads a request any more."""
+        request.end()
         with self._change:
-            request.closed = True
             self._change.notify()
 
     # ---------------------------------------------------------------- the worker
@@ -247,19 +245,15 @@ class Engine:
             step = task.advance(answer)
         except Exception as error:
             return self._fail(task, error)
-        task.request.outbox.put(step)
         if step.final is not None:
             with self._change:
                 self._remove(task)
-            self._pictures += 1
-            task.request.live -= 1
-            if not task.request.live:
-                task.request.outbox.put(None)
+                self._pictures += 1
+        task.request.tell(step)
 
     def _fail(self, task: Task, error: Exception) -> None:
         """Ends a request, and nobody else's."""
-        task.request.closed = True
-        task.request.outbox.put(_sentence(error))
+        task.request.end(_sentence(error))
 
     def _count(self, rows: int, steps: int, started: float) -> None:
         now = time.perf_counter()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import queue
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -34,6 +35,7 @@ class Step:
     x: Tensor  # (C, H, W)
     prediction: Prediction  # x0 and eps (C, H, W)
     final: Tensor | None  # (C, H, W), the finished picture, with its last step only
+    at: float = field(default_factory=time.perf_counter, compare=False)  # when it was made known in this process
 
 
 def packed(step: Step) -> tuple:
@@ -81,18 +83,67 @@ class Runner(Protocol):
         """Ends all runs."""
 
 
+def _at_once() -> float:
+    return 0.0
+
+
 @dataclass(eq=False)
 class Request:
-    """What one call of `run` is waiting for. Lives as long as somebody reads it."""
+    """What one call of `run` is waiting for: its steps, from whoever makes them to the one reader, who is woken only
+    when there is something to show. A thread that wakes takes Python's lock from those that work."""
 
     live: int  # pictures not finished yet
-    outbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
-    closed: bool = False
+    rest: Callable[[], float] = _at_once  # seconds that the reader wants to sleep between two handfuls
+    clock: Callable[[], float] = time.perf_counter
+    closed: bool = False  # what is left of its work is to be let go of
+    error: UserError | None = None  # what ended it before its time
+    steps: list[Step] = field(default_factory=list)  # that nobody has read
+    _read: float = -math.inf  # when the reader took the last handful
+    _change: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def full(self) -> bool:
         """Its reader lags too far behind: let it catch up."""
-        return self.outbox.qsize() >= max(UNREAD, 2 * self.live)
+        return len(self.steps) >= max(UNREAD, 2 * self.live)
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to show: the first step, the end, more than half of what may lie unread; or when
+        the reader has rested, a step of each picture that is going, and after twice that time any."""
+        if self.closed or not self.live or 2 * len(self.steps) >= max(UNREAD, 2 * self.live):
+            return True
+        waited = self.clock() - self._read
+        if not self.steps or waited <= (rest := self.rest()):
+            return False
+        return waited > 2 * rest or len({step.job for step in self.steps}) >= self.live
+
+    def tell(self, step: Step) -> None:
+        """One more step; the last one of the last picture ends it."""
+        with self._change:
+            self.live -= step.final is not None
+            self.steps.append(step)
+            if self.due:
+                self._change.notify()
+
+    def end(self, error: UserError | None = None) -> None:
+        """No more steps will come, or be wanted."""
+        with self._change:
+            self.closed, self.error = True, error
+            self._change.notify()
+
+    def take(self) -> list[Step]:
+        """Waits until something is due, and gives all steps that nobody has read; none after the last one.
+
+        Raises:
+            UserError: the run has failed, and the steps before that have been read.
+        """
+        with self._change:
+            self._change.wait_for(lambda: self.due)
+            steps, self.steps = self.steps, []
+            self._read = self.clock()
+            if self.error is not None and not steps:
+                raise self.error
+            return steps
 
 
 @dataclass(eq=False)
@@ -182,24 +233,48 @@ class Run(Iterator[Step]):
     """The steps of a request, as they come. Closing it, or letting go of it, frees the work at once."""
 
     def __init__(self, request: Request, read: Callable[[], None], forget: Callable[[Request], None]) -> None:
-        """read() is called after each step that is taken, forget(request) when no more will be."""
-        self._request, self._read, self._forget, self._done = request, read, forget, False
+        """read() is called after steps have been taken, forget(request) when no more will be."""
+        self.request, self._read, self._forget, self._done = request, read, forget, False
+        self._steps: list[Step] = []  # taken and not given yet, the last one first
 
     def __next__(self) -> Step:
+        if not self._steps:
+            self._steps = self.take()[::-1]
+        if not self._steps:
+            raise StopIteration
+        return self._steps.pop()
+
+    def take(self) -> list[Step]:
+        """All steps that are there, as `Request.take` has it; none at the end."""
         if self._done:
-            raise StopIteration
-        got = self._request.outbox.get()
+            return []
+        try:
+            steps = self.request.take()
+        except UserError:
+            self._done = True
+            raise
         self._read()
-        if isinstance(got, Step):
-            return got
-        self._done = True
-        if got is None:
-            raise StopIteration
-        raise got
+        self._done |= not steps
+        return steps
 
     def close(self) -> None:
-        self._done = True
-        self._forget(self._request)
-        self._request.outbox.put(None)  # for another thread that waits for a step
+        self._done, self._steps = True, []
+        self._forget(self.request)
 
     __del__ = close
+
+
+def together(steps: Iterator[Step], pictures: int, rest: Callable[[], float]) -> Iterator[list[Step]]:
+    """The steps of a run of so many pictures in handfuls, when they are due (`Request.due`) to a reader who wants to
+    rest() seconds in between."""
+    if isinstance(steps, Run):
+        steps.request.rest = rest
+        yield from iter(steps.take, [])
+        return
+    request = Request(pictures, rest)
+    for step in steps:
+        request.tell(step)
+        if request.due:
+            yield request.take()
+    if request.steps:
+        yield request.steps

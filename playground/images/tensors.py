@@ -37,8 +37,9 @@ def to_pixels(x: torch.Tensor) -> np.ndarray:
 
     One channel is repeated to three. The page's JavaScript rounds the same way (half to even).
     """
-    values = (x.detach().to("cpu", torch.float64) * 127.5 + 127.5).nan_to_num(127.5).clamp(0, 255)
-    pixels = values.round().to(torch.uint8).movedim(-3, -1).numpy()
+    values = x.detach().to("cpu", torch.float64).numpy() * 127.5 + 127.5
+    values[np.isnan(values)] = 127.5
+    pixels = np.moveaxis(np.rint(values.clip(0, 255)).astype(np.uint8), -3, -1)
     return np.ascontiguousarray(np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels)
 
 

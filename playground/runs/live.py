@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
 
-from playground.engine import Runner, Step
+from playground.engine import Runner, Step, together
 from playground.images import encoded, to_pixels
 from playground.runs import opened
-from playground.runs.frames import (
-    Frame,
-    error_map,
-    news,
-    opening,
-)
+from playground.runs.frames import Frame, error_map, news, opening
 from playground.runs.lanes import Lane
 
 MAX_FRAME_BYTES = 96_000_000  # of one run; a longer one is kept, and shown, in every second step, every third, …
@@ -52,24 +47,12 @@ def outside(x: torch.Tensor) -> float:
     return float((x - x.clamp(-1, 1)).square().mean().sqrt())
 
 
-def paced(
-    frames: Iterable[list[Frame]],
-    pause: Callable[[], float],
-    running: Callable[[], int],
-    clock: Callable[[], float] = time.perf_counter,
-) -> Iterator[list[Frame]]:
-    """Frames in handfuls. The first goes at once; a later one when a pause is over and there is a frame of each lane
-    that is running, or when two pauses are over. What is left at the end goes at once."""
-    pending: list[Frame] = []
-    sent = -math.inf
-    for new in frames:
-        pending += new
-        waited = clock() - sent
-        if waited > 2 * pause() or waited > pause() and len({frame.lane for frame in pending}) >= running():
-            yield pending
-            pending, sent = [], clock()
-    if pending:
-        yield pending
+def _missed(guess: torch.Tensor, known: torch.Tensor | None) -> dict:
+    """How far a picture is from the one that it should be, where that is known."""
+    if known is None:
+        return {}
+    error, gap = error_map(guess, known)
+    return {"error": error, "gap": gap}
 
 
 class Live:
@@ -89,44 +72,54 @@ class Live:
         """Steps per second, of all lanes together."""
         return self.steps / self.seconds if self.seconds else 0.0
 
-    def frames(self) -> Iterator[list[Frame]]:
-        """The frames of the run as they come: of one step usually, two with a lane's last one."""
+    def frames(self, rest: Callable[[], float] | None = None) -> Iterator[list[Frame]]:
+        """The frames of the run as they come: of one step usually, two with a lane's last one. With `rest`, those of
+        all steps that have come, when its seconds are over."""
         began = time.perf_counter()
         run = self.engine.run([lane.job for lane in self.lanes], who=self.who)
         try:
-            for step in run:
-                self.steps += step.steps_hint != 0  # a picture at strength 0 asks nothing
-                self.seconds = time.perf_counter() - began
-                new = self._frames(step)
-                self.lanes[step.job].frames += new
+            for steps in ([step] for step in run) if rest is None else together(run, len(self.lanes), rest):
+                self.steps += sum(step.steps_hint != 0 for step in steps)  # a picture at strength 0 asks nothing
+                self.seconds = steps[-1].at - began
+                for step in steps:
+                    if step.final is not None:
+                        self.lanes[step.job].seconds = step.at - began
+                new = self._frames(steps)
+                for frame in new:
+                    self.lanes[frame.lane].frames.append(frame)
                 if new:
                     yield new
         finally:
             run.close()
 
-    def _frames(self, step: Step) -> list[Frame]:
-        lane, space = self.lanes[step.job], self.engine.space
-        step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
-        eps_hat = to_pixels(space.enlarged(step.prediction.eps))
-        asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
-        known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
-        new = []
-        of = {"lane": step.job, "nfe": asked, "eps_hat": eps_hat}
-        if step.index % self.every == 0:
-            x0_hat = decode(step.prediction.x0[None])[0]
-            error, gap = (None, None) if known is None else error_map(x0_hat, known)
-            x, x0_hat = to_pixels(torch.stack([space.enlarged(step.x), x0_hat]))
-            level = {"t": step.level.t, "alpha_bar": step.level.alpha_bar}
-            new.append(Frame(step=step.index, x=x, x0_hat=x0_hat, error=error, gap=gap, **level, **of))
-        if step.final is not None:
-            lane.seconds = self.seconds
-            lane.final = lane.pasted(decode(step.final[None])[0])
-            lane.strayed = outside(step.final) > FAR
-            done = to_pixels(lane.final)
-            error, gap = (None, None) if known is None else error_map(lane.final, known)
-            end = {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True}
-            new.append(Frame(x=done, x0_hat=done, error=error, gap=gap, **end, **of))
-        return new
+    def _frames(self, steps: Sequence[Step]) -> list[Frame]:
+        """What is shown of some steps. Their pictures are brought to 8 bits all at once: each operation on arrays may
+        cost a wait for Python's lock."""
+        shown: list[torch.Tensor] = []  # what the frames show, three pictures a frame: x, x̂0, ε̂
+        told: list[dict] = []  # what else they say
+        for step in steps:
+            lane, space = self.lanes[step.job], self.engine.space
+            step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
+            eps_hat = space.enlarged(step.prediction.eps)
+            asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
+            known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
+            of = {"lane": step.job, "nfe": asked}
+            if step.index % self.every == 0:
+                x0_hat = decode(step.prediction.x0[None])[0]
+                shown += space.enlarged(step.x), x0_hat, eps_hat
+                told.append(of | {"step": step.index, "t": step.level.t, "alpha_bar": step.level.alpha_bar})
+                told[-1] |= _missed(x0_hat, known)
+            if step.final is not None:
+                lane.final = lane.pasted(decode(step.final[None])[0])
+                lane.strayed = outside(step.final) > FAR
+                shown += lane.final, lane.final, eps_hat
+                told.append(of | {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True})
+                told[-1] |= _missed(lane.final, known)
+        if not told:
+            return []
+        pixels = to_pixels(torch.stack([picture.double() for picture in shown]))  # (3 · frames, H, W, 3)
+        three = zip(pixels[0::3], pixels[1::3], pixels[2::3], told, strict=True)
+        return [Frame(x=x, x0_hat=x0_hat, eps_hat=eps_hat, **more) for x, x0_hat, eps_hat, more in three]
 
     def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:
         """The player's messages, but for those that went down the channel. What came before a failure stays on the
@@ -180,7 +173,7 @@ class Live:
             most = LINES if channel is not None and channel.followed else MESSAGES
             return max(1, self.engine.people / 2) / most
 
-        return paced(self.frames(), pause, lambda: sum(lane.final is None for lane in self.lanes))
+        return self.frames(pause)
 
     def _ending(self) -> dict:
         lanes = [{"file": k.file, "png": encoded(k.png())} for k in self.lanes]
@@ -196,7 +189,7 @@ class Live:
 
     def finish(self) -> None:
         """Runs to the end."""
-        for _ in self.frames():
+        for _ in self.frames(lambda: math.inf):
             pass
 
     def report(self) -> dict:

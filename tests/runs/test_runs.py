@@ -13,12 +13,12 @@ from PIL import Image
 
 from playground import checkpoints, runs, samplers
 from playground.engine import Step
+from playground.engine.tasks import Request
 from playground.errors import UserError
 from playground.images import to_pixels
 from playground.models.denoiser import UNetDenoiser, clipped, guided
 from playground.predictions import Prediction
 from playground.runs import Live, experiments, lane_for, lanes, live
-from playground.runs.live import paced
 from playground.runs.receipts import read_receipt, to_json
 from playground.runs.records import sha256
 from playground.samplers.noise import noise_of
@@ -116,7 +116,7 @@ def test_who_knows_the_picture_makes_no_error_at_any_step(engine, sampler):
     samplers.run(lane.job.sampler, knows, lambda *step: steps.append(step))
     for index, (x, level, belief) in enumerate(steps):
         row = Prediction(belief.x0[0], belief.eps[0], level)
-        (frame,) = live._frames(Step(0, index, len(steps), level, x[0], row, None))
+        (frame,) = live._frames([Step(0, index, len(steps), level, x[0], row, None)])
         assert frame.error == pytest.approx(0, abs=1e-6)
 
 
@@ -226,17 +226,20 @@ def test_words_and_names_that_nobody_knows(engine):
         lane_for(engine, SETTINGS | {"steps": 0})
 
 
-def sent_at(frames, pause=1.0, running=2):
-    """When `paced` sends how many of the frames, given as (lane, second at which it comes)."""
+def sent_at(steps, pause=1.0, running=2):
+    """When a reader who rests is given how many of some steps, (lane, second at which it comes); the last one ends."""
     now = [0.0]
-
-    def come():
-        for lane, second in frames:
-            now[0] = second
-            yield [SimpleNamespace(lane=lane)]
-
-    paces = paced(come(), lambda: pause, lambda: running, clock=lambda: now[0])
-    return [(now[0], len(handful)) for handful in paces]
+    request = Request(running, lambda: pause, clock=lambda: now[0])
+    given = []
+    for k, (lane, second) in enumerate(steps, start=1):
+        now[0] = second
+        if k == len(steps):
+            request.live = 1
+        request.tell(SimpleNamespace(job=lane, final=k if k == len(steps) else None))
+        if request.due:
+            given.append((now[0], len(request.take())))
+    assert request.take() == []
+    return given
 
 
 @pytest.mark.parametrize(
@@ -246,13 +249,14 @@ def sent_at(frames, pause=1.0, running=2):
         ([(0, 0.0), (0, 1.2), (0, 1.9), (0, 2.1), (0, 2.2)], [(0.0, 1), (2.1, 3), (2.2, 1)]),  # one lane lags behind
         ([(0, 0.0), (1, 0.1), (0, 0.2)], [(0.0, 1), (0.2, 2)]),  # the end waits for nothing
         ([(k % 2, k / 8) for k in range(25)], [(0.0, 1), (1.125, 9), (2.25, 9), (3.0, 6)]),
+        ([(0, k / 100) for k in range(50)], [(0.0, 1), (0.32, 32), (0.49, 17)]),  # nor do those who work wait for it
     ],
 )
-def test_frames_are_sent_in_handfuls(frames, sent):
+def test_steps_are_given_in_handfuls_to_who_rests(frames, sent):
     assert sent_at(frames) == sent
 
 
-def test_frames_are_sent_one_by_one_where_there_is_time():
+def test_steps_are_given_one_by_one_where_there_is_time():
     assert sent_at([(0, 0.0), (0, 1.5), (0, 3.0)], running=1) == [(0.0, 1), (1.5, 1), (3.0, 1)]
 
 
@@ -260,8 +264,30 @@ def test_frames_are_sent_one_by_one_where_there_is_time():
     ("people", "followed", "a_second"), [(1, False, 15), (2, False, 15), (1, True, 30), (30, False, 1), (30, True, 2)]
 )
 def test_a_crowd_is_sent_fewer_messages_and_a_line_more(engine, monkeypatch, people, followed, a_second):
-    monkeypatch.setattr(live, "paced", lambda frames, pause, running: pause())
     run = Live(engine, [lane_for(engine, SETTINGS)])
+    monkeypatch.setattr(run, "frames", lambda pause: pause())
     run.engine = SimpleNamespace(people=people)
     line = SimpleNamespace(followed=followed)
     assert run._handfuls(line if followed else None) == pytest.approx(1 / a_second)
+
+
+def place(message: dict) -> tuple[int, int]:
+    return message["lane"], message["step"]
+
+
+@pytest.mark.parametrize("runner", ["an engine", "any other"])
+def test_who_rests_is_given_the_same_frames(engine, runner):
+    """Of several steps at once, from an engine that lets its reader sleep and from what only has steps to give."""
+    lanes = [lane_for(engine, SETTINGS | {"seed": seed}) for seed in (3, 4)]
+    one_by_one = Live(engine, lanes)
+    expected = [frame.message() for frames in one_by_one.frames() for frame in frames]
+    lanes = [lane_for(engine, SETTINGS | {"seed": seed}) for seed in (3, 4)]
+    run = Live(engine, lanes)
+    if runner == "any other":
+        steps = engine.run([lane.job for lane in lanes])
+        run.engine = SimpleNamespace(run=lambda *_, **__: (step for step in steps), space=engine.space)
+    handfuls = list(run.frames(lambda: 3600.0))
+    assert [len(frames) for frames in handfuls] == [1, 13]
+    seen = [frame.message() for frames in handfuls for frame in frames]
+    assert sorted(seen, key=place) == sorted(expected, key=place)
+    assert run.steps == 12 and 0 < lanes[0].seconds <= run.seconds
