@@ -12,6 +12,7 @@ from playground.errors import UserError
 from playground.predictions import (
     KINDS,
     Prediction,
+    beliefs,
     clip,
     guide,
     posterior,
@@ -156,3 +157,41 @@ def test_clipping_keeps_x():
         inside = (3 * X0).abs() <= 1
         assert torch.equal(clipped.x0[inside], (3 * X0)[inside]) and torch.equal(clipped.eps[inside], EPS[inside])
     assert clip(Prediction(X0, EPS, Level(1, 0.5)), 0.5).x0.abs().max() == 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_beliefs_of_many_at_once_are_those_of_each_to_the_bit(kind):
+    """Read, guided and clipped one after the other, as one operation does it for all."""
+    draw = torch.Generator().manual_seed(3)
+    x, output = torch.randn(7, 3, 8, 8, generator=draw).double(), torch.randn(7, 3, 8, 8, generator=draw)
+    levels = [SCHEDULES["cosine"].make().level(t) for t in (999, 20, 500, 20, 1, 500, 3)]
+    told, without, scales = [0, 1, 2, 4, 6], [0, 3, 5, 4, 6], [1.0, 2.5, -3.0, 1.0, 0.0]
+    limits = [1.0, math.inf, 1.0, 0.5, math.inf]
+    for pictures in (range(5), (0, 3, 4)):  # some of them guided, and none
+        rows = sorted({told[k] for k in pictures} | {without[k] for k in pictures})
+        place = {row: number for number, row in enumerate(rows)}
+        seen = beliefs(
+            kind,
+            output[rows],
+            x[rows],
+            [levels[row] for row in rows],
+            [scales[k] for k in pictures],
+            [limits[k] for k in pictures],
+            [place[told[k]] for k in pictures],
+            [place[without[k]] for k in pictures],
+        )
+        for k, (x0, eps) in zip(pictures, seen, strict=True):
+            with_it, without_it = (
+                Prediction.from_output(kind, output[row : row + 1].double(), x[row : row + 1], levels[row])
+                for row in (told[k], without[k])
+            )
+            wanted = clip(guide(without_it, with_it, scales[k]) if told[k] != without[k] else with_it, limits[k])
+            assert torch.equal(x0, wanted.x0) and torch.equal(eps, wanted.eps)
+            assert x0.untyped_storage().nbytes() == 3 * 8 * 8 * 8
+
+
+@pytest.mark.parametrize("kind", ["eps", "score"])
+def test_beliefs_of_noise_where_no_signal_is_left_are_refused(kind):
+    nothing = torch.zeros(1, 3, 8, 8)
+    with pytest.raises(UserError, match="no signal is left"):
+        beliefs(kind, nothing, nothing.double(), [Level(1000.0, 0.0)], [1.0], [1.0], [0], [0])

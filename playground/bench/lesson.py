@@ -160,14 +160,16 @@ async def _plain(server: Server, pictures: int = 8) -> float:
 async def _class(server: Server, students: int, pictures: int, arrive: float) -> list[Visit]:
     dice = random.Random(1)
 
-    async def student(client, press, number: int) -> Visit:
+    async def student(press, number: int) -> Visit:
         await asyncio.sleep(dice.uniform(0, arrive) if number else 0.0)
         settings = {"prompt": PROMPTS[number % len(PROMPTS)], "seed": 1000 * number, "count": pictures}
-        return await visit(client, press, settings | {"sampler": "ddim", "steps": STEPS, "guidance_scale": GUIDANCE})
+        settings |= {"sampler": "ddim", "steps": STEPS, "guidance_scale": GUIDANCE}
+        async with browser(server) as client:
+            return await visit(client, press, settings)
 
     async with browser(server) as client:
         press = await Press.of(client)
-        return await asyncio.gather(*(student(client, press, number) for number in range(students)))
+    return await asyncio.gather(*(student(press, number) for number in range(students)))
 
 
 def _strange(checkpoint: Checkpoint, runtime: Runtime, visits: Sequence[Visit], most: int = 12) -> int:

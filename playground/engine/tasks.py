@@ -16,8 +16,8 @@ from torch import Tensor
 from playground.engine.jobs import Job
 from playground.errors import UserError
 from playground.models import Model, Space
-from playground.models.denoiser import UNetDenoiser, clipped, evaluations, guided
-from playground.predictions import Prediction
+from playground.models.denoiser import UNetDenoiser, evaluations, rows_for
+from playground.predictions import Prediction, beliefs
 from playground.schedules import Level, NoiseSchedule
 
 FULL = "{pictures} pictures are being made already, for about {seconds} s more. Try again then."
@@ -202,18 +202,18 @@ def begin(jobs: Sequence[Job], who: object, request: Request) -> tuple[list[Task
 
 def answers(denoise: UNetDenoiser, batch: Sequence[Task]) -> list[Prediction]:
     """What a model says to the open questions of some tasks, (1, C, H, W) each: guided and clipped as they wish."""
-    self_condition = denoise.checkpoint.model.self_condition
-    limits = [1.0 if task.job.clip else math.inf for task in batch]
-    denoise = guided(denoise, [task.job.guidance_scale for task in batch])
-    denoise = clipped(denoise, torch.tensor(limits, dtype=torch.float64, device="cpu")[:, None, None, None])
-    x = torch.cat([task.x for task in batch])
-    if self_condition:
-        x = torch.cat([x, torch.cat([torch.zeros_like(t.x) if t.x0 is None else t.x0 for t in batch])], dim=1)
-    levels = batch[0].level if len(batch) == 1 else [task.level for task in batch]
-    seen = denoise(x, levels, [task.job.condition for task in batch])
-    # Copies, so that a step that is kept does not keep the whole batch alive.
-    rows = [(seen.x0[k : k + 1].clone(), seen.eps[k : k + 1].clone()) for k in range(len(batch))]
-    return [Prediction(*row, task.level) for row, task in zip(rows, batch, strict=True)]
+    jobs, model = [task.job for task in batch], denoise.checkpoint
+    scales, limits = [job.guidance_scale for job in jobs], [1.0 if job.clip else math.inf for job in jobs]
+    rows = rows_for([job.condition for job in jobs], scales)
+    asked = [batch[k] for k in rows.pictures]
+    x, levels = torch.cat([task.x for task in asked]), [task.level for task in asked]
+    given = x
+    if model.model.self_condition:
+        given = [torch.zeros_like(task.x) if task.x0 is None else task.x0 for task in asked]
+        given = torch.cat([x, torch.cat(given)], dim=1)
+    output = denoise.output(given, levels, rows.conditions)
+    seen = beliefs(model.prediction_kind, output, x, levels, scales, limits, rows.told, rows.without)
+    return [Prediction(*pair, task.level) for pair, task in zip(seen, batch, strict=True)]
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ and the wrappers below all have this type, so that every tab and every test can 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -68,18 +69,20 @@ class UNetDenoiser:
         return told(self.checkpoint, [condition])
 
     @torch.inference_mode()
-    def _output(self, x: Tensor, t: Tensor, conditions: Sequence[Condition]) -> Tensor:
+    def output(self, x: Tensor, levels: Sequence[Level], conditions: Sequence[Condition]) -> Tensor:
+        """What the net itself says, (B, C, H, W) float32, of whatever kind it was trained to say; of a self-conditioned
+        net x is (B, 2C, H, W)."""
+        t = torch.tensor([float(level.t) for level in levels], dtype=torch.float32, device="cpu")
         told = zip(*(self._told(condition) for condition in conditions), strict=True)
         return self.runtime.forward(x.float(), t, *(torch.cat(rows) for rows in told))
 
     def __call__(
         self, x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
     ) -> Prediction:
-        t = torch.tensor([float(level.t) for level in per_row(levels, len(x))], dtype=torch.float32, device="cpu")
         c = self.checkpoint
         if c.model.self_condition and x.shape[1] == c.channels:
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
-        output = self._output(x, t, conditions or [NOTHING] * len(x))
+        output = self.output(x, per_row(levels, len(x)), conditions or [NOTHING] * len(x))
         return Prediction.from_output(c.prediction_kind, output.to(x.dtype), x[:, : c.channels], levels)
 
     @torch.inference_mode()
@@ -159,30 +162,46 @@ def fastest(checkpoint: Model) -> Runtime:
     return best(net_of(c), (x, torch.ones(1), *told(c, [NOTHING])), pictures)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a net in which it is asked about some pictures, with their conditions and without."""
+
+    pictures: list[int]  # of each row
+    conditions: list[Condition]  # of each row
+    told: list[int]  # for each picture, its row with the condition
+    without: list[int]  # and its row without
+
+
+def rows_for(conditions: Sequence[Condition], scales: Sequence[float]) -> Rows:
+    """A picture takes two rows, but only one where its guidance scale is 1 (the plain conditional model) or 0 (the
+    unconditional one)."""
+    asked: dict[tuple[int, Condition], int] = {}  # (picture, condition) → its row
+    told, without = [], []
+    for k, (condition, w) in enumerate(zip(conditions, scales, strict=True)):
+        without.append(asked.setdefault((k, condition if w == 1 else NOTHING), len(asked)))
+        told.append(asked.setdefault((k, NOTHING if w == 0 else condition), len(asked)))
+    return Rows([k for k, _ in asked], [condition for _, condition in asked], told, without)
+
+
 def guided(denoise: Denoiser, scale: float | Sequence[float]) -> Denoiser:
     """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): ε_u + w(ε_c − ε_u).
 
-    scale: w, one for all rows or one per row. A row asks the network twice, but only once where w is 1 (the
-    plain conditional model) or 0 (the unconditional one): those are met exactly.
+    scale: w, one for all rows or one per row. A row asks the network twice, but only once where w is 1 or 0: those are
+    met exactly.
     """
 
     def ask(x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None) -> Prediction:
-        rows = per_row(levels, len(x))
+        each = per_row(levels, len(x))
         scales = [float(w) for w in scale] if isinstance(scale, Sequence) else [float(scale)] * len(x)
-        asked: dict[tuple[int, Condition], int] = {}  # (picture, condition) → its row in the network's batch
-        without, told = [], []  # for each picture, its row without the condition and its row with it
-        for k, (condition, w) in enumerate(zip(conditions or [NOTHING] * len(x), scales, strict=True)):
-            without.append(asked.setdefault((k, condition if w == 1 else Condition()), len(asked)))
-            told.append(asked.setdefault((k, NOTHING if w == 0 else condition), len(asked)))
-        pictures = [k for k, _ in asked]
+        rows = rows_for(conditions or [NOTHING] * len(x), scales)
         # One level for all stays one: its rates are then numbers, which costs a fraction of what tensors of them do.
-        there = levels if isinstance(levels, Level) else [rows[k] for k in pictures]
-        given = x if pictures == list(range(len(x))) else x[pictures]
-        seen = denoise(given, there, [condition for _, condition in asked])
-        if without == told:
+        there = levels if isinstance(levels, Level) else [each[k] for k in rows.pictures]
+        given = x if rows.pictures == list(range(len(x))) else x[rows.pictures]
+        seen = denoise(given, there, rows.conditions)
+        if rows.without == rows.told:
             return seen
         w = torch.tensor(scales, dtype=x.dtype, device=x.device).view(-1, *[1] * (x.ndim - 1))
-        return guide(rows_of(seen, without), rows_of(seen, told), w)
+        return guide(rows_of(seen, rows.without), rows_of(seen, rows.told), w)
 
     return ask
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -118,7 +119,12 @@ SAMPLERS: dict[str, Sampler] = {
 
 def count_evaluations(name: str, levels: Sequence[Level], **knobs: object) -> int:
     """How many queries a run over these levels asks (NFE, before guidance doubles it)."""
+    return _count(name, tuple(levels), tuple(knobs.items()))
+
+
+@lru_cache(maxsize=256)
+def _count(name: str, levels: tuple[Level, ...], knobs: tuple[tuple[str, object], ...]) -> int:
     asked: list[Tensor] = []
-    draft = SAMPLERS[name].function(torch.zeros(1), levels, torch.zeros, **knobs)
+    draft = SAMPLERS[name].function(torch.zeros(1), levels, torch.zeros, **dict(knobs))
     run(draft, lambda x, level: Prediction(x, x, level), lambda x, *_: asked.append(x))
     return len(asked)
