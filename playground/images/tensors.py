@@ -37,10 +37,12 @@ def to_pixels(x: torch.Tensor) -> np.ndarray:
 
     One channel is repeated to three. The page's JavaScript rounds the same way (half to even).
     """
-    values = x.detach().to("cpu", torch.float64).numpy() * 127.5 + 127.5
+    values = x.detach().to("cpu", torch.float64).numpy() * 127.5
+    values += 127.5
     values[np.isnan(values)] = 127.5
-    pixels = np.moveaxis(np.rint(values.clip(0, 255)).astype(np.uint8), -3, -1)
-    return np.ascontiguousarray(np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels)
+    np.rint(values.clip(0, 255, out=values), out=values)
+    pixels = np.moveaxis(values, -3, -1).astype(np.uint8, order="C")
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 
 def to_png(x: torch.Tensor | np.ndarray | Image.Image, text: dict[str, str] | None = None) -> bytes:
