@@ -126,7 +126,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(4 * dim_in, dim_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, dim_out, H/2, W/2)
-        return self.conv(rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=2, q=2))
+        return self.conv(F.pixel_unshuffle(x, 2))
 
 
 class Upsample(nn.Module):

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from playground.models.blocks import ResnetBlock
+from playground.models.blocks import Attention, CrossAttention, ResnetBlock
 
 
 @torch.inference_mode()
@@ -93,12 +93,58 @@ class Linear(Packed):
         return _operators().multiply(x, self.weight, self.bias)
 
 
+class Norm(nn.Module):
+    """An `nn.GroupNorm`, without what that checks first: a trace keeps it, as arithmetic on sizes at every call."""
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        super().__init__()
+        self.groups, self.weight, self.bias, self.eps = norm.num_groups, norm.weight, norm.bias, norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.group_norm(x, self.groups, self.weight, self.bias, self.eps)
+
+
+def _heads(x: Tensor, *sizes: int) -> Tensor:
+    """(B, N, several · heads · head_dim) → (several, B, heads, N, head_dim), without a copy."""
+    return x.unflatten(2, sizes).permute(2, 0, 3, 1, 4)
+
+
+def _places(x: Tensor) -> Tensor:
+    """(B, C, H, W) in channels-last → (B, H·W, C), without a copy."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+class Looks(nn.Module):
+    """An `Attention` or a `CrossAttention` whose heads are looked at where they lie in channels-last."""
+
+    def __init__(self, layer: Attention | CrossAttention) -> None:
+        super().__init__()
+        self.norm, self.to_out = Norm(layer.norm), Convolution(layer.to_out)
+        self.heads, self.head_dim = layer.to_out.in_channels // layer.head_dim, layer.head_dim
+        self.crosses = isinstance(layer, CrossAttention)
+        self.to_q = Convolution(layer.to_q if self.crosses else layer.to_qkv)
+        self.to_kv = Linear(layer.to_kv) if self.crosses else None
+
+    def forward(self, x: Tensor, *told: Tensor | None) -> Tensor:
+        looking, seen = _places(self.to_q(self.norm(x))), None
+        if self.crosses:
+            words, present, *_maps = told
+            (q,) = _heads(looking, 1, self.heads, self.head_dim)
+            k, v = _heads(self.to_kv(words), 2, self.heads, self.head_dim)
+            seen = (present > 0.5)[:, None, None]  # (B, 1, 1, L)
+        else:
+            q, k, v = _heads(looking, 3, self.heads, self.head_dim)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(2)  # (B, H·W, C)
+        height = int(x.shape[2])  # a number, so that the trace has no arithmetic for it
+        return self.to_out.added_to(x, out.unflatten(1, (height, -1)).permute(0, 3, 1, 2))
+
+
 class Block(nn.Module):
     """A `ResnetBlock` in fewer operators; its scale and shift come from one projection for all blocks."""
 
     def __init__(self, block: ResnetBlock, scale_shift: Together, number: int) -> None:
         super().__init__()
-        self.norm1, self.conv1, self.norm2 = block.norm1, Convolution(block.conv1), block.norm2
+        self.norm1, self.conv1, self.norm2 = Norm(block.norm1), Convolution(block.conv1), Norm(block.norm2)
         self.conv2 = Convolution(block.conv2)
         self.residual = block.residual if isinstance(block.residual, nn.Identity) else Convolution(block.residual)
         self.scale_shift, self.number = scale_shift, number
@@ -145,6 +191,10 @@ def _exchange(net: nn.Module) -> None:
         for name, child in part.named_children():
             if isinstance(child, ResnetBlock):
                 setattr(part, name, Block(child, together, blocks.index(child)))
+            elif isinstance(child, Attention | CrossAttention):
+                setattr(part, name, Looks(child))
+            elif isinstance(child, nn.GroupNorm):
+                setattr(part, name, Norm(child))
             elif type(child) is nn.Conv2d and child.padding_mode == "zeros" and not isinstance(child.padding, str):
                 setattr(part, name, Convolution(child))
             elif type(child) is nn.Linear:

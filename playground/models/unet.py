@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
 from playground.models.blocks import (
@@ -198,7 +197,7 @@ class UNet(nn.Module):
 
         if self.self_condition and x.shape[1] == self.channels:
             x = torch.cat([x, torch.zeros_like(x)], dim=1)
-        x = rearrange(x, "b c (h p) (w q) -> b (c p q) h w", p=self.patch, q=self.patch)
+        x = F.pixel_unshuffle(x, self.patch)  # (B, C·patch², H/patch, W/patch)
         x = self.stem(x)  # (B, dims[0], H/patch, W/patch)
         if self.sketch is not None and condition is not None:
             sketch = self.sketch(condition) if sketch is None else sketch
@@ -229,4 +228,4 @@ class UNet(nn.Module):
             x = grow(x)
 
         x = self.head(F.silu(self.norm_out(x)))
-        return rearrange(x, "b (c p q) h w -> b c (h p) (w q)", p=self.patch, q=self.patch)
+        return F.pixel_shuffle(x, self.patch)
