@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 
@@ -21,7 +22,7 @@ from playground.engine.turns import Turns
 from playground.errors import UserError
 from playground.models import Model
 from playground.models.denoiser import UNetDenoiser, net_of
-from playground.models.devices import choose_device, threads
+from playground.models.devices import at_most, choose_device, threads
 from playground.models.runtimes import plain
 from playground.predictions import Prediction
 
@@ -66,6 +67,7 @@ class Engine:
         self._turns: Turns[Task] = Turns()
         self._change = threading.Condition()  # guards _turns; notified when there may be work
         self._asleep = 0  # workers
+        self._crowded = False  # there is as much to do again as the last round took
         self._rounds_open = 0  # in the network at this moment
         self._stopped = False
         self._live = self._rounds = self._rows = self._steps = self._pictures = 0
@@ -74,6 +76,7 @@ class Engine:
         # On a CPU, two: while one has the samplers do their part, the other's round keeps the cores busy.
         workers = 2 if self.device.type == "cpu" and max_batch > 2 else 1
         self._room = max_batch // workers  # rows of a round
+        self._share = max(1, threads() // workers)  # cores for a round where there is work for all workers
         self._threads = [
             threading.Thread(target=self._work, name=f"engine-{self.device}-{k}", daemon=True) for k in range(workers)
         ]
@@ -192,8 +195,12 @@ class Engine:
                 if self._stopped:
                     return self._abandon()
                 self._rounds_open += 1
+                crowded = self._crowded
             started, rows = time.perf_counter(), sum(task.rows for task in batch)
-            for task, answer in self._answers(batch):
+            # A round among all cores is soonest done; one core on a whole round does more in all.
+            with at_most(self._share) if crowded else nullcontext():
+                answered = self._answers(batch)
+            for task, answer in answered:
                 self._advance(task, answer)
             with self._change:
                 for task in batch:
@@ -204,16 +211,20 @@ class Engine:
     def _take(self) -> list[Task]:
         """The open queries of the next round. What nobody reads any more is let go of."""
         batch: list[Task] = []
-        room = self._room
+        room, others = self._room, 0
         for task in self._turns:
             if task.asked:
                 continue
             if task.request.closed:
                 self._remove(task)
-            elif task.rows <= room and not task.request.full:
+            elif task.request.full:
+                continue
+            elif task.rows <= room:
                 batch.append(task)
                 room -= task.rows
-            if not room:
+            else:
+                others += task.rows
+            if others >= self._room:
                 break
         # Beside another round only a large one gains; a small one had better wait for more to come together.
         if self._rounds_open and room > self._room // 2:
@@ -221,6 +232,7 @@ class Engine:
         for task in batch:
             task.asked = True
             self._turns.serve(task.who, task)
+        self._crowded = others >= self._room
         return batch
 
     def _remove(self, task: Task) -> None:

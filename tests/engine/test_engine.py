@@ -14,14 +14,16 @@ from playground.checkpoints import load
 from playground.engine import (
     Engine,
     Job,
+    batching,
     get_engine,
     job_for,
 )
 from playground.errors import UserError
 from playground.images import to_pixels
+from playground.models import devices
 from playground.models.conditioning import Condition
 from playground.models.denoiser import UNetDenoiser, clipped, guided, net_of
-from playground.models.runtimes import plain
+from playground.models.runtimes import Runtime, plain
 from playground.samplers import SAMPLERS, run
 
 CAT = Condition(("cat", "face"), "flat")
@@ -205,6 +207,26 @@ def test_a_batch_is_never_larger_than_allowed_and_a_large_request_is_sliced(chec
     assert len(sizes) <= 10  # of the crowd's 3 · 16 · 2 / 5 ≈ 20 rounds
     assert len(pictures(crowd)) == 16
     assert max(sizes) == 5
+    engine.close()
+
+
+def test_rounds_share_the_cores_where_there_is_work_for_all_and_have_them_all_where_not(checkpoint, monkeypatch):
+    for module in (batching, devices):
+        monkeypatch.setattr(module, "threads", lambda: 4)
+    engine, cores = Engine(checkpoint, "cpu", max_batch=10), []
+    forward = engine._denoise.runtime.forward
+
+    def wait(x, *given):
+        cores.append((len(x), devices.allowed()))
+        time.sleep(0.01)
+        return forward(x, *given)
+
+    engine._denoise.runtime = Runtime("slow", wait)
+    assert len(pictures(engine.run([job_for(engine, steps=3, seed=k) for k in range(5)]))) == 5
+    assert set(cores) == {(5, 4)}
+    cores.clear()
+    assert len(pictures(engine.run([job_for(engine, steps=3, seed=k) for k in range(30)]))) == 30
+    assert sum(rows for rows, allowed in cores if allowed == 2) >= 60  # of the 90: the last ones leave room
     engine.close()
 
 
