@@ -154,38 +154,45 @@ def beliefs(
         scales, limits: of guidance and clipping, N of each; a limit may be infinite.
         told, without: in which row each picture was asked with its condition, and in which without.
     """
-    rows, direct = [], kind == "x0"
+    numbers, direct = [], kind == "x0"
     for level in levels:
         a, s = level.signal_rate, level.noise_rate
         p, q = (-s, a) if kind == "v" else (0.0, 1.0)
         determinant = (s or 1.0) if direct else a * q - s * p
         if not determinant:
             raise UserError(NO_SIGNAL)
-        rows += a, s, p, q, determinant, a / (s or 1.0), -s if kind == "score" else 1.0
-    numbers = torch.tensor(rows, dtype=torch.float64, device="cpu").view(len(levels), 7)
-    wishes = torch.tensor([*scales, *limits], dtype=torch.float64, device="cpu").view(2, len(scales))
-    whose = torch.tensor([*told, *without], device="cpu").view(2, len(scales))
-    done = _scripted()(output, x, numbers, wishes, whose, direct)
+        numbers.append([a, s, p, q, determinant, -s if kind == "score" else 1.0])
+    done = _scripted()(output, x, numbers, list(scales), list(limits), list(told), list(without), direct)
     return list(zip(done[::2], done[1::2], strict=True))
 
 
-def _beliefs(output: Tensor, x: Tensor, numbers: Tensor, wishes: Tensor, whose: Tensor, direct: bool) -> list[Tensor]:
-    output = output.to(x.dtype)
-    a, s, p, q, determinant, ratio, factor = numbers.t().reshape(7, -1, 1, 1, 1).to(x.dtype).unbind()
-    output = output * factor
-    if direct:
-        x0, eps = output, (x - a * output) / determinant
-    else:
-        x0, eps = (q * x - s * output) / determinant, (a * output - p * x) / determinant
-    scale, limit = wishes.reshape(2, -1, 1, 1, 1).to(x.dtype).unbind()
-    told, without = whose.unbind()
-    if not torch.equal(told, without):
-        x0, eps = torch.lerp(x0[without], x0[told], scale), torch.lerp(eps[without], eps[told], scale)
-    clean = x0.clamp(-limit, limit)
-    eps = eps + (x0 - clean) * ratio[told]
+def _beliefs(
+    output: Tensor,
+    x: Tensor,
+    numbers: list[list[float]],
+    scales: list[float],
+    limits: list[float],
+    told: list[int],
+    without: list[int],
+    direct: bool,
+) -> list[Tensor]:
+    """Picture by picture, whose numbers the processor has at hand; a whole batch is too large for that."""
+    seen: list[tuple[Tensor, Tensor]] = []
+    for row in range(len(numbers)):
+        a, s, p, q, determinant, factor = numbers[row]
+        noised, said = x[row : row + 1], output[row : row + 1].contiguous().to(x.dtype) * factor
+        if direct:
+            seen.append((said, (noised - a * said) / determinant))
+        else:
+            seen.append(((q * noised - s * said) / determinant, (a * said - p * noised) / determinant))
     done: list[Tensor] = []
-    for k in range(len(told)):  # copies, so that a picture that is kept does not keep the whole batch
-        done += [clean[k : k + 1].clone(), eps[k : k + 1].clone()]
+    for k in range(len(told)):
+        x0, eps = seen[told[k]]
+        if without[k] != told[k]:
+            x0, eps = torch.lerp(seen[without[k]][0], x0, scales[k]), torch.lerp(seen[without[k]][1], eps, scales[k])
+        a, s = numbers[told[k]][:2]
+        clean = x0.clamp(-limits[k], limits[k])
+        done += [clean, eps + (x0 - clean) * (a / (s if s != 0 else 1.0))]
     return done
 
 

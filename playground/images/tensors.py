@@ -39,7 +39,8 @@ def to_pixels(x: torch.Tensor) -> np.ndarray:
     """
     values = x.detach().to("cpu", torch.float64).numpy() * 127.5
     values += 127.5
-    values[np.isnan(values)] = 127.5
+    if np.isnan(values.sum()):
+        values[np.isnan(values)] = 127.5
     np.rint(values.clip(0, 255, out=values), out=values)
     pixels = np.moveaxis(values, -3, -1).astype(np.uint8, order="C")
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
@@ -62,5 +63,7 @@ def to_png(x: torch.Tensor | np.ndarray | Image.Image, text: dict[str, str] | No
 def encoded(data: bytes | np.ndarray) -> str:
     """Bytes, or those of an array, little-endian, as base64."""
     if isinstance(data, np.ndarray):
-        data = np.ascontiguousarray(data).astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
+        data = np.ascontiguousarray(data)
+        if data.itemsize > 1:
+            data = data.astype(data.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(data).decode()

@@ -47,12 +47,11 @@ def outside(x: torch.Tensor) -> float:
     return float((x - x.clamp(-1, 1)).square().mean().sqrt())
 
 
-def _missed(guess: torch.Tensor, known: torch.Tensor | None) -> dict:
-    """How far a picture is from the one that it should be, where that is known."""
-    if known is None:
-        return {}
-    error, gap = error_map(guess, known)
-    return {"error": error, "gap": gap}
+def _frame(x: torch.Tensor, x0_hat: torch.Tensor, eps_hat: torch.Tensor, known: torch.Tensor | None, of: dict) -> Frame:
+    """Three pictures, and how far x̂0 is from the one that it should be, where that is known."""
+    pixels = to_pixels(torch.stack([picture.double() for picture in (x, x0_hat, eps_hat)]))  # (3, H, W, 3)
+    error, gap = (None, None) if known is None else error_map(x0_hat, known)
+    return Frame(x=pixels[0], x0_hat=pixels[1], eps_hat=pixels[2], error=error, gap=gap, **of)
 
 
 class Live:
@@ -93,10 +92,8 @@ class Live:
             run.close()
 
     def _frames(self, steps: Sequence[Step]) -> list[Frame]:
-        """What is shown of some steps. Their pictures are brought to 8 bits all at once: each operation on arrays may
-        cost a wait for Python's lock."""
-        shown: list[torch.Tensor] = []  # what the frames show, three pictures a frame: x, x̂0, ε̂
-        told: list[dict] = []  # what else they say
+        """What is shown of some steps."""
+        new = []
         for step in steps:
             lane, space = self.lanes[step.job], self.engine.space
             step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
@@ -106,20 +103,14 @@ class Live:
             of = {"lane": step.job, "nfe": asked}
             if step.index % self.every == 0:
                 x0_hat = decode(step.prediction.x0[None])[0]
-                shown += space.enlarged(step.x), x0_hat, eps_hat
-                told.append(of | {"step": step.index, "t": step.level.t, "alpha_bar": step.level.alpha_bar})
-                told[-1] |= _missed(x0_hat, known)
+                of_it = {"step": step.index, "t": step.level.t, "alpha_bar": step.level.alpha_bar} | of
+                new.append(_frame(space.enlarged(step.x), x0_hat, eps_hat, known, of_it))
             if step.final is not None:
                 lane.final = lane.pasted(decode(step.final[None])[0])
                 lane.strayed = outside(step.final) > FAR
-                shown += lane.final, lane.final, eps_hat
-                told.append(of | {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True})
-                told[-1] |= _missed(lane.final, known)
-        if not told:
-            return []
-        pixels = to_pixels(torch.stack([picture.double() for picture in shown]))  # (3 · frames, H, W, 3)
-        three = zip(pixels[0::3], pixels[1::3], pixels[2::3], told, strict=True)
-        return [Frame(x=x, x0_hat=x0_hat, eps_hat=eps_hat, **more) for x, x0_hat, eps_hat, more in three]
+                end = {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True} | of
+                new.append(_frame(lane.final, lane.final, eps_hat, known, end))
+        return new
 
     def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:
         """The player's messages, but for those that went down the channel. What came before a failure stays on the

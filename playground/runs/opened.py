@@ -38,11 +38,19 @@ _keeping = threading.Lock()
 
 def keep(run: str, engine: Runner, lanes: Sequence[Lane]) -> None:
     """Remembers what a run is begun with, before it begins."""
-    jobs = [replace(lane.job, sampler=None, recipe=copy.deepcopy(lane.job.recipe)) for lane in lanes]
+    jobs = [replace(lane.job, sampler=None, recipe=_before(lane.job.recipe)) for lane in lanes]
     with _keeping:
         _begun[run] = engine, jobs
         while sum(len(jobs) for _engine, jobs in _begun.values()) > KEPT and len(_begun) > 1:
             _begun.popitem(last=False)
+
+
+def _before(recipe: tuple | None) -> tuple | None:
+    """A recipe as it is now: of what is in it only the noise changes, with every draw."""
+    if recipe is None:
+        return None
+    name, x, levels, noise, *rest = recipe
+    return name, x, levels, copy.deepcopy(noise), *rest
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ def reached(engine: Runner, job: Job, index: int, who: object = None) -> tuple[G
         raise UserError("This picture was made with a fault on purpose: its steps are not taken apart.")
     if not 0 <= index < min(job.steps_hint or 0, MOST):
         raise UserError("This run has no step {step} that can be opened.", step=index)
-    name, x, levels, noise, knobs, hole = copy.deepcopy(job.recipe)
+    name, x, levels, noise, knobs, hole = _before(job.recipe)
     draws: list[Tensor] = []
 
     def recorded(shape: Sequence[int]) -> Tensor:

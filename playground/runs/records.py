@@ -48,7 +48,8 @@ class RunRecord:
     def of(cls, lane) -> RunRecord:
         """From a finished `runs.Lane`; of a long run, `MAX_STEPS` steps, evenly chosen."""
         steps = [frame for frame in lane.frames if not frame.last]
-        places = np.linspace(0, len(steps) - 1, min(len(steps), MAX_STEPS))
+        if len(steps) > MAX_STEPS:
+            steps = [steps[round(place)] for place in np.linspace(0, len(steps) - 1, MAX_STEPS)]
         start, other = (None if x is None else to_pixels(x) for x in (lane.start, lane.other))
         mask = None if lane.mask is None else lane.mask.numpy()
         made, count, timing = to_pixels(lane.final), lane.frames[-1].step, None
@@ -57,8 +58,7 @@ class RunRecord:
             timing = {"seconds": round(lane.seconds, 4), "steps": count}
             timing |= {"steps_per_second": round(count / lane.seconds, 2)}
             timing |= {"seconds_per_step": round(lane.seconds / count, 6)}
-        return cls(dict(lane.settings), [steps[round(place)] for place in places], made, start, mask, lines,
-                   timing, other)  # fmt: skip
+        return cls(dict(lane.settings), steps, made, start, mask, lines, timing, other)
 
     @property
     def sha256(self) -> str:

@@ -2,7 +2,8 @@
 
 What is compared are features rather than pixels, so that a shift by a pixel counts for little: simple ones with nothing
 learnt (`features`), or those of a `reader`.
-Pictures are (N, 3, H, W) in [−1, 1], features (N, 320); a denoiser here also has `.checkpoint`, as `UNetDenoiser` does.
+Pictures are (N, 3, H, W) in [−1, 1], features (N, 320); a denoiser that draws has `.checkpoint` and `.output`,
+as `UNetDenoiser` does.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from playground.engine.tasks import run_direct
 from playground.images.measures import peak_signal_to_noise
 from playground.models.autoencoder import Autoencoder
 from playground.models.conditioning import Condition
-from playground.models.denoiser import Denoiser, evaluations
-from playground.predictions import Prediction, q_sample
+from playground.models.denoiser import Denoiser, UNetDenoiser, evaluations
+from playground.predictions import q_sample
 from playground.schedules import Level
 from playground.training.data import PictureSet
 
@@ -62,21 +63,19 @@ def psnr(autoencoder: Autoencoder, pictures: Tensor) -> float:
 
 
 class Counted:
-    """A denoiser that counts the rows it is asked about, which is the NFE with all that guidance adds."""
+    """A net that counts the rows it is asked about, which is the NFE with all that guidance adds."""
 
-    def __init__(self, denoise: Denoiser, bar: tqdm) -> None:
+    def __init__(self, denoise: UNetDenoiser, bar: tqdm) -> None:
         self.denoise, self.checkpoint, self.bar, self.rows = denoise, denoise.checkpoint, bar, 0
 
-    def __call__(
-        self, x: Tensor, levels: Level | Sequence[Level], conditions: Sequence[Condition] | None = None
-    ) -> Prediction:
+    def output(self, x: Tensor, levels: Sequence[Level], conditions: Sequence[Condition]) -> Tensor:
         self.rows += len(x)
         self.bar.update(len(x))
-        return self.denoise(x, levels, conditions)
+        return self.denoise.output(x, levels, conditions)
 
 
 def generate(
-    denoise: Denoiser,
+    denoise: UNetDenoiser,
     conditions: Sequence[Condition],
     seeds: Sequence[int],
     sampler: str,

@@ -43,6 +43,7 @@ class Exact:
         self.inner, self.known = denoise, known
         self.checkpoint = SimpleNamespace(
             schedule=COSINE,
+            prediction_kind="x0",
             size=size,
             channels=3,
             space=Pixels(),
@@ -55,6 +56,9 @@ class Exact:
             return self.inner(x, levels)
         x0 = torch.stack([self.known.get(condition, torch.zeros_like(x[0])) for condition in conditions])
         return Prediction.from_output("x0", x0.to(x.dtype), x, levels)
+
+    def output(self, x, levels, conditions):
+        return self(x, levels, conditions).x0
 
 
 def shapes(seed=0):
