@@ -98,7 +98,7 @@ class Request:
     closed: bool = False  # what is left of its work is to be let go of
     error: UserError | None = None  # what ended it before its time
     steps: list[Step] = field(default_factory=list)  # that nobody has read
-    _read: float = -math.inf  # when the reader took the last handful
+    _taken: float = -math.inf  # when the reader took the last handful
     _change: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -112,7 +112,7 @@ class Request:
         the reader has rested, a step of each picture that is going, and after twice that time any."""
         if self.closed or not self.live or 2 * len(self.steps) >= max(UNREAD, 2 * self.live):
             return True
-        waited = self.clock() - self._read
+        waited = self.clock() - self._taken
         if not self.steps or waited <= (rest := self.rest()):
             return False
         return waited > 2 * rest or len({step.job for step in self.steps}) >= self.live
@@ -140,7 +140,7 @@ class Request:
         with self._change:
             self._change.wait_for(lambda: self.due)
             steps, self.steps = self.steps, []
-            self._read = self.clock()
+            self._taken = self.clock()
             if self.error is not None and not steps:
                 raise self.error
             return steps

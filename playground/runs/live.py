@@ -47,11 +47,12 @@ def outside(x: torch.Tensor) -> float:
     return float((x - x.clamp(-1, 1)).square().mean().sqrt())
 
 
-def _frame(x: torch.Tensor, x0_hat: torch.Tensor, eps_hat: torch.Tensor, known: torch.Tensor | None, of: dict) -> Frame:
-    """Three pictures, and how far x̂0 is from the one that it should be, where that is known."""
-    pixels = to_pixels(torch.stack([picture.double() for picture in (x, x0_hat, eps_hat)]))  # (3, H, W, 3)
+def _frame(three: Sequence[torch.Tensor], known: torch.Tensor | None, told: dict) -> Frame:
+    """Of x, x̂0 and ε̂ (C, H, W), with how far x̂0 is from the picture that it should be, where that is known. All are
+    brought to 8 bits together: each operation on arrays may cost a wait for Python's lock."""
+    x0_hat, pixels = three[1], to_pixels(torch.stack([picture.double() for picture in three]))  # (3, H, W, 3)
     error, gap = (None, None) if known is None else error_map(x0_hat, known)
-    return Frame(x=pixels[0], x0_hat=pixels[1], eps_hat=pixels[2], error=error, gap=gap, **of)
+    return Frame(x=pixels[0], x0_hat=pixels[1], eps_hat=pixels[2], error=error, gap=gap, **told)
 
 
 class Live:
@@ -83,7 +84,7 @@ class Live:
                 for step in steps:
                     if step.final is not None:
                         self.lanes[step.job].seconds = step.at - began
-                new = self._frames(steps)
+                new = [frame for step in steps for frame in self._frames(step)]
                 for frame in new:
                     self.lanes[frame.lane].frames.append(frame)
                 if new:
@@ -91,25 +92,22 @@ class Live:
         finally:
             run.close()
 
-    def _frames(self, steps: Sequence[Step]) -> list[Frame]:
-        """What is shown of some steps."""
-        new = []
-        for step in steps:
-            lane, space = self.lanes[step.job], self.engine.space
-            step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
-            eps_hat = space.enlarged(step.prediction.eps)
-            asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
-            known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
-            of = {"lane": step.job, "nfe": asked}
-            if step.index % self.every == 0:
-                x0_hat = decode(step.prediction.x0[None])[0]
-                of_it = {"step": step.index, "t": step.level.t, "alpha_bar": step.level.alpha_bar} | of
-                new.append(_frame(space.enlarged(step.x), x0_hat, eps_hat, known, of_it))
-            if step.final is not None:
-                lane.final = lane.pasted(decode(step.final[None])[0])
-                lane.strayed = outside(step.final) > FAR
-                end = {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True} | of
-                new.append(_frame(lane.final, lane.final, eps_hat, known, end))
+    def _frames(self, step: Step) -> list[Frame]:
+        lane, space = self.lanes[step.job], self.engine.space
+        step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
+        eps_hat = space.enlarged(step.prediction.eps)
+        asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
+        known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
+        new, of = [], {"lane": step.job, "nfe": asked}
+        if step.index % self.every == 0:
+            x0_hat = decode(step.prediction.x0[None])[0]
+            told = of | {"step": step.index, "t": step.level.t, "alpha_bar": step.level.alpha_bar}
+            new.append(_frame((space.enlarged(step.x), x0_hat, eps_hat), known, told))
+        if step.final is not None:
+            lane.final = lane.pasted(decode(step.final[None])[0])
+            lane.strayed = outside(step.final) > FAR
+            told = of | {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True}
+            new.append(_frame((lane.final, lane.final, eps_hat), known, told))
         return new
 
     def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:

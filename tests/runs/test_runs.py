@@ -116,7 +116,7 @@ def test_who_knows_the_picture_makes_no_error_at_any_step(engine, sampler):
     samplers.run(lane.job.sampler, knows, lambda *step: steps.append(step))
     for index, (x, level, belief) in enumerate(steps):
         row = Prediction(belief.x0[0], belief.eps[0], level)
-        (frame,) = live._frames([Step(0, index, len(steps), level, x[0], row, None)])
+        (frame,) = live._frames(Step(0, index, len(steps), level, x[0], row, None))
         assert frame.error == pytest.approx(0, abs=1e-6)
 
 
