@@ -16,8 +16,8 @@ from contextlib import nullcontext
 
 import torch
 
-from playground.engine.jobs import Job
-from playground.engine.tasks import FULL, Request, Run, Task, answers, begin
+from playground.engine.jobs import Job, job_for
+from playground.engine.tasks import FULL, Request, Run, Task, answers, begin, run_direct
 from playground.engine.turns import Turns
 from playground.errors import UserError
 from playground.models import Model
@@ -175,6 +175,7 @@ class Engine:
         try:
             self.space.speed_up()
             self._denoise.speed_up()
+            list(run_direct(self._denoise, [job_for(self, steps=3)]))  # what is compiled at its first use is so now
         except Exception:
             log.exception("The plain net serves: no faster way to run it was found.")
         finally:
