@@ -37,12 +37,13 @@ def to_pixels(x: torch.Tensor) -> np.ndarray:
 
     One channel is repeated to three. The page's JavaScript rounds the same way (half to even).
     """
-    values = x.detach().to("cpu", torch.float64).numpy() * 127.5
+    values = x.detach().to("cpu", torch.float64).movedim(-3, -1).numpy() * 127.5
     values += 127.5
     if np.isnan(values.sum()):
         values[np.isnan(values)] = 127.5
-    np.rint(values.clip(0, 255, out=values), out=values)
-    pixels = np.moveaxis(values, -3, -1).astype(np.uint8, order="C")
+    np.maximum(values, 0, out=values)
+    np.minimum(values, 255, out=values)
+    pixels = np.rint(values, out=values).astype(np.uint8, order="C")
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
 

@@ -47,14 +47,6 @@ def outside(x: torch.Tensor) -> float:
     return float((x - x.clamp(-1, 1)).square().mean().sqrt())
 
 
-def _frame(three: Sequence[torch.Tensor], known: torch.Tensor | None, told: dict) -> Frame:
-    """Of x, x̂0 and ε̂ (C, H, W), with how far x̂0 is from the picture that it should be, where that is known. All are
-    brought to 8 bits together: each operation on arrays may cost a wait for Python's lock."""
-    x0_hat, pixels = three[1], to_pixels(torch.stack([picture.double() for picture in three]))  # (3, H, W, 3)
-    error, gap = (None, None) if known is None else error_map(x0_hat, known)
-    return Frame(x=pixels[0], x0_hat=pixels[1], eps_hat=pixels[2], error=error, gap=gap, **told)
-
-
 class Live:
     """A run of some lanes: iterate `messages()` for the player, or `finish()` for the pictures alone."""
 
@@ -95,19 +87,24 @@ class Live:
     def _frames(self, step: Step) -> list[Frame]:
         lane, space = self.lanes[step.job], self.engine.space
         step, decode = (lane.retold(step) if lane.retold else step), lane.decoded or space.decode
-        eps_hat = space.enlarged(step.prediction.eps)
+        eps_hat = to_pixels(space.enlarged(step.prediction.eps))
         asked = (step.index + 1) * lane.rows if step.steps_hint != 0 else 0
         known = lane.truth if asked else None  # at strength 0 nothing is asked, so nothing is missed
-        new, of = [], {"lane": step.job, "nfe": asked}
+        new = []
+        of = {"lane": step.job, "nfe": asked, "eps_hat": eps_hat}
         if step.index % self.every == 0:
             x0_hat = decode(step.prediction.x0[None])[0]
-            told = of | {"step": step.index, "t": step.level.t, "alpha_bar": step.level.alpha_bar}
-            new.append(_frame((space.enlarged(step.x), x0_hat, eps_hat), known, told))
+            error, gap = (None, None) if known is None else error_map(x0_hat, known)
+            shown = {"x": to_pixels(space.enlarged(step.x)), "x0_hat": to_pixels(x0_hat)}
+            level = {"t": step.level.t, "alpha_bar": step.level.alpha_bar}
+            new.append(Frame(step=step.index, error=error, gap=gap, **shown, **level, **of))
         if step.final is not None:
             lane.final = lane.pasted(decode(step.final[None])[0])
             lane.strayed = outside(step.final) > FAR
-            told = of | {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True}
-            new.append(_frame((lane.final, lane.final, eps_hat), known, told))
+            done = to_pixels(lane.final)
+            error, gap = (None, None) if known is None else error_map(lane.final, known)
+            end = {"step": step.index + 1, "t": 0.0, "alpha_bar": 1.0, "last": True}
+            new.append(Frame(x=done, x0_hat=done, error=error, gap=gap, **end, **of))
         return new
 
     def messages(self, example: bool = False, channel: Line | None = None) -> Iterator[dict]:
