@@ -39,8 +39,7 @@ def to_pixels(x: torch.Tensor) -> np.ndarray:
     """
     values = x.detach().to("cpu", torch.float64).movedim(-3, -1).numpy() * 127.5
     values += 127.5
-    if np.isnan(values.sum()):
-        values[np.isnan(values)] = 127.5
+    values[np.isnan(values)] = 127.5
     np.maximum(values, 0, out=values)
     np.minimum(values, 255, out=values)
     pixels = np.rint(values, out=values).astype(np.uint8, order="C")
