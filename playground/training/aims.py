@@ -70,7 +70,10 @@ def aims(results: dict) -> Report | None:
             "from the same noises."
         )
     report.note("On how many pictures each rests is said below.")
-    if long := results.get("longer", {}).get("by_steps"):
-        told = [f"{row['spread']:.2f} with {steps} steps" for steps, row in long.items()]
-        report.note(f"Part of the spread is lost to few steps: without guidance it is {', '.join(told)}.")
+    if ways := results.get("longer", {}).get("by_way"):
+        way, best = max(ways.items(), key=lambda item: item[1]["spread"])
+        report.note(
+            "Part of the spread is lost to few steps: without guidance the most that was reached is "
+            f"{best['spread']:.2f} ± {best['spread_error']:.2f} ({way})."
+        )
     return report

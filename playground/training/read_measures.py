@@ -20,7 +20,8 @@ from playground.training.reader import labels
 
 TEACHER_STEPS = 20  # of the teacher's pictures that a student should give back, with ddim and guidance
 STUDENT_STEPS = (1, 2, 4, 8)
-LONGER_STEPS = (20, 50, 100)  # how much of the spread and of the sharpness is lost to few steps
+# How much of the spread and of the sharpness is lost to few steps, and whether another sampler loses less.
+LONGER = (("ddpm", 20), ("ddpm", 50), ("ddpm", 100), ("dpmpp_2m_sde", 50), ("dpmpp_2m_sde", 100), ("langevin", 50))
 READ = 0.5  # probability from which a word counts as seen
 SPREAD_SEEDS = 8
 NO_WORDS = "Whether it shows what was asked, and how much the seed decides, is read where metadata lists `words`."
@@ -100,25 +101,25 @@ def spread(evaluation: Evaluation) -> None:
 
 
 def longer(evaluation: Evaluation) -> None:
-    """What more steps would give, without guidance: spread and sharpness of pictures of some prompts, sharpness of as
-    many that nothing was asked of; and what is left of both in real pictures that went through the autoencoder."""
+    """What more steps and other samplers with noise of their own would give, without guidance: spread and sharpness of
+    pictures of some prompts, sharpness of as many that nothing was asked of; and what is left of both in real pictures
+    that went through the autoencoder."""
     if evaluation.inside is not None:  # made for few steps
         return
     if not evaluation.needs(evaluation.has_words and evaluation.roomy, NO_WORDS):
         return
     asked = evaluation.roomy[: evaluation.amounts.prompts]
     conditions, seeds = _asked_often(evaluation, asked)
-    found = evaluation.results.setdefault("longer", {"by_steps": {}}) | {"prompts": len(asked), "seeds": SPREAD_SEEDS}
+    found = evaluation.results.setdefault("longer", {"by_way": {}}) | {"prompts": len(asked), "seeds": SPREAD_SEEDS}
     evaluation.results["longer"] = found
 
-    def drawn(conditions: Sequence[Condition], label: str) -> Tensor:
-        return quality.generate(evaluation.denoise, conditions, seeds, evaluation.sampler, steps, label=label)[0]
-
-    for steps in LONGER_STEPS:
-        if f"{steps}" not in found["by_steps"]:
-            row = _of_prompts(evaluation, asked, drawn(conditions, f"{steps} steps"))
-            free = drawn([Condition()] * len(seeds), f"{steps} steps, no condition")
-            found["by_steps"][f"{steps}"] = row | {"sharpness_free": sharpness(free)}
+    for sampler, steps in LONGER:
+        if (way := f"{sampler}, {steps} steps") not in found["by_way"]:
+            made, nfe = quality.generate(evaluation.denoise, conditions, seeds, sampler, steps, label=way)
+            nothing = [Condition()] * len(seeds)
+            free, _ = quality.generate(evaluation.denoise, nothing, seeds, sampler, steps, label=f"{way}, no condition")
+            row = _of_prompts(evaluation, asked, made)
+            found["by_way"][way] = row | {"nfe": nfe, "sharpness_free": sharpness(free)}
             evaluation.noted()
     space, real = evaluation.checkpoint.space, [_real_of(evaluation, one)[0] for one in asked]
     if space.factor > 1:
@@ -234,11 +235,14 @@ def _of_prompts(evaluation: Evaluation, asked: Sequence[Asked], made: Tensor) ->
         real.append((quality.spread(there), quality.spread(features_there)))
         of_real.append(features_there[:SPREAD_SEEDS])
         fresh.append(features_there[SPREAD_SEEDS : 2 * SPREAD_SEEDS])
-    (pixels, read), (real_pixels, real_read) = (torch.tensor(each).mean(dim=0).tolist() for each in (own, real))
+    own, real = torch.tensor(own), torch.tensor(real)
+    (pixels, read), (real_pixels, real_read) = own.mean(dim=0).tolist(), real.mean(dim=0).tolist()
+    off = (own - real * (own.mean(dim=0) / real.mean(dim=0)))[:, 0]  # of each prompt, from what all of them say
     of_real, fresh = torch.cat(of_real), torch.cat(fresh)
     return {
         "shown": _shown(evaluation, [one for one in asked for _ in range(SPREAD_SEEDS)], found)["shown"],
         "spread": pixels / real_pixels,
+        "spread_error": (off.square().mean() / max(1, len(asked) - 1)).sqrt().item() / real_pixels,
         "spread_read": read / real_read,
         "grey_levels": 127.5 * pixels,
         "real_grey_levels": 127.5 * real_pixels,

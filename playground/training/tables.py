@@ -120,21 +120,21 @@ def _spread(results: dict) -> Report | None:
 def _longer(results: dict) -> Report | None:
     if not (found := results.get("longer")) or "sharpness_real" not in found:
         return None
-    columns = ["spread of pixels", "spread of what is read", "words shown", "Fréchet distance", "sharpness",
-               "sharpness, nothing asked"]  # fmt: skip
+    columns = ["evaluations", "spread of pixels", "spread of what is read", "words shown", "Fréchet distance",
+               "sharpness", "sharpness, nothing asked"]  # fmt: skip
     report = Report("Would more steps help?", columns)
-    for steps, row in found["by_steps"].items():
-        spreads = [f"{row[key]:.2f} of the real" for key in ("spread", "spread_read")]
-        report.add(f"{steps} steps", *spreads, _percent(row["shown"]), f"{row['frechet']:.1f}",
-                   f"{row['sharpness']:.3f}", f"{row['sharpness_free']:.3f}")  # fmt: skip
+    for way, row in found["by_way"].items():
+        spread = f"{row['spread']:.2f} ± {row['spread_error']:.2f} of the real"
+        report.add(way, f"{row['nfe']:.0f}", spread, f"{row['spread_read']:.2f} of the real", _percent(row["shown"]),
+                   f"{row['frechet']:.1f}", f"{row['sharpness']:.3f}", f"{row['sharpness_free']:.3f}")  # fmt: skip
     if kept := found.get("autoencoder"):
-        report.add("real ones that went through the autoencoder", f"{kept['spread']:.2f} of the real", None, None, None,
-                   f"{kept['sharpness']:.3f}", None)  # fmt: skip
-    real = next(iter(found["by_steps"].values()))
-    report.add("real pictures", "1", "1", None, f"{real['frechet_real']:.1f}", f"{found['sharpness_real']:.3f}", None)
+        name, spread = "real ones that went through the autoencoder", f"{kept['spread']:.2f} of the real"
+        report.add(name, None, spread, None, None, None, f"{kept['sharpness']:.3f}", None)
+    real, sharp = next(iter(found["by_way"].values())), f"{found['sharpness_real']:.3f}"
+    report.add("real pictures", None, "1", "1", None, f"{real['frechet_real']:.1f}", sharp, None)
     report.note(
-        f"{results['sampler']} without guidance, the same noises in every row: {found['seeds']} seeds for each of "
-        f"{found['prompts']} prompts, and as many pictures that nothing was asked of."
+        f"Without guidance, the same noises in every row: {found['seeds']} seeds for each of {found['prompts']} "
+        "prompts (±: the standard error, by how the prompts differ), and as many pictures that nothing was asked of."
     )
     return report
 

@@ -223,22 +223,22 @@ def test_a_painter_who_always_draws_the_same_has_no_spread(faces, reader):
 
 
 def test_more_steps_are_tried_and_what_was_missed_is_said(faces, reader, monkeypatch):
-    monkeypatch.setattr(read_measures, "LONGER_STEPS", (2, 3))
+    monkeypatch.setattr(read_measures, "LONGER", (("ddim", 2), ("heun", 3)))
     tables = []
     for mean in (False, True):
         made = evaluated(faces, Painter(mean=mean), reader)
         made.scales = (1.0,)
         for measure in (read_measures.words, read_measures.spread, read_measures.longer):
             measure(made)
-        assert list(made.results["longer"]["by_steps"]) == ["2", "3"]
-        of_two = made.results["longer"]["by_steps"]["2"]
+        of_two, of_heun = made.results["longer"]["by_way"].values()
+        assert (of_two["nfe"], of_heun["nfe"]) == (2, 4)
         assert of_two["spread"] == pytest.approx(made.results["spread"]["by_guidance"]["1"]["spread"])
         tables.append({table.name: table for table in evaluation_tables(about(made))})
     free, mean = (next(row for name, row in table["What it was to reach"].rows.items() if "guidance 1" in name)
                   for table in tables)  # fmt: skip
     assert mean[0] == "≥ 0.95" and mean[1].endswith(", missed") and float(mean[1].split(",")[0]) < 0.1
     assert free[1].endswith("missed") == (float(free[1].split(",")[0]) < 0.95)
-    assert set(tables[0]["Would more steps help?"].rows) == {"2 steps", "3 steps", "real pictures"}
+    assert set(tables[0]["Would more steps help?"].rows) == {"ddim, 2 steps", "heun, 3 steps", "real pictures"}
 
 
 def test_without_a_condition_it_is_compared_with_as_many_real_ones(faces, reader):
