@@ -98,7 +98,6 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
         share_pictures()
         train.connect(demo)
         link(demo, tabs)
-        gr.Navbar(visible=False)
     endpoint_page(demo, page)
     light_sessions()
     return demo.queue(max_size=1024, default_concurrency_limit=32, api_open=False)

@@ -113,7 +113,6 @@ def endpoint(
 def endpoint_page(demo: gr.Blocks, page: Page) -> None:
     """Makes the endpoints that the page's tabs have registered, after the tabs and outside of their Blocks."""
     with demo.route("Endpoints", PATH, show_in_navbar=False):
-        gr.Navbar(visible=False)
         gr.Markdown(
             _("This page is for scripts. gradio_client takes the address of the page itself and lists them all.")
         )

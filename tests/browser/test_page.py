@@ -143,6 +143,7 @@ def test_a_duel_is_a_link(page, app_url):
     third = page.locator("#duel-sampler_3 input")
     expect(third).to_have_value("Heun (EDM)")
     expect(page.locator("#noise-scrubber")).to_have_count(0)  # the first tab is not built on the way
+    expect(page.get_by_role("link", name="Home")).to_have_count(0)  # the page for scripts is no place to go to
     shown = player.locator(".player[data-state=done]").get_attribute("data-run")
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(player.locator(".player")).not_to_have_attribute("data-run", shown)
