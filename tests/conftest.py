@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from urllib.parse import urljoin
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
 if together := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # with threads for all cores each would spin
@@ -176,13 +177,25 @@ def watched(page) -> list[str]:
     return wrong
 
 
+@pytest.fixture(scope="session")
+def lent(contexts, browser_context_args):
+    """The page that tests get one after the other, and what went wrong on it: another page would be another process of
+    the browser, which reads and compiles all of Gradio's scripts anew."""
+    page = contexts(browser_context_args).new_page()
+    return page, watched(page)
+
+
 @pytest.fixture
-def page(page):
-    """Playwright's page; a script error or a request to another machine fails the test."""
-    wrong = watched(page)
+def page(lent, context, browser_context_args):
+    """A page as it was never used; a script error or a request to another machine fails the test."""
+    page, wrong = lent
+    page.set_viewport_size(browser_context_args["viewport"])
+    page.emulate_media(reduced_motion=browser_context_args["reduced_motion"])
+    wrong.clear()
     yield page
     if page.url.startswith("http"):
-        page.evaluate("localStorage.clear()")
+        page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        page.goto(urljoin(page.url, "/lab/nothing"))  # what the test has opened ends, and the process stays
     assert not wrong
 
 
