@@ -105,14 +105,26 @@ ASKED = """() => new Promise((done) => {
 SPOKEN = ("#generate-prompt", "#generate-style", "#generate-guidance_scale", "#generate-pair")
 
 
+def test_its_card_stands_in_the_page(standing):
+    page = standing
+    unfold(page, "About this model")
+    card = page.locator("#generate-about")
+    expect(card).to_contain_text("Trained on 12 squares.")
+    expect(card.get_by_role("cell", name="0.0336")).to_be_visible()
+    expect(card.get_by_role("heading", name="Limits", level=4)).to_be_visible()
+    assert card.locator("img, script").count() == 0 and "license" not in card.inner_text()
+
+
 def test_a_model_without_words_has_no_prompt(standing):
     page = standing
     for part in SPOKEN:
         expect(page.locator(part)).to_be_visible()
+    unfold(page, "About this model")
     unfold(page, "More")
     choose(page, "generate", "wordless")
     for part in SPOKEN:
         expect(page.locator(part)).to_be_hidden()
+    expect(page.locator("#generate-about")).to_contain_text("This model came without a card.")
     expect(page.locator("#generate-schedule input")).to_have_value("Linear")
     expect(page.locator("#generate-cost")).to_contain_text("4 evaluations a picture.")
     page.get_by_role("button", name="Generate", exact=True).click()
@@ -148,21 +160,6 @@ def test_a_model_that_a_training_has_written_meanwhile_is_there_after_a_reload(p
     page.get_by_role("button", name="Generate", exact=True).press("Enter")  # wherever it has moved to by now
     expect(page.locator("#generate-player")).to_contain_text("4 / 4")
     shutil.rmtree(models / "later")
-
-
-def test_its_card_stands_in_the_page(standing):
-    page = standing
-    unfold(page, "About this model")
-    card = page.locator("#generate-about")
-    expect(card).to_contain_text("Trained on 12 squares.")
-    expect(card.get_by_role("cell", name="0.0336")).to_be_visible()
-    expect(card.get_by_role("heading", name="Limits", level=4)).to_be_visible()
-    assert card.locator("img, script").count() == 0 and "license" not in card.inner_text()
-    unfold(page, "More")
-    choose(page, "generate", "wordless")
-    expect(card).to_contain_text("This model came without a card.")
-    choose(page, "generate", "spoken")
-    expect(card).to_contain_text("Trained on 12 squares.")
 
 
 def test_a_prompt_is_completed_by_keyboard(standing):
