@@ -15,8 +15,6 @@ from playground.engine.cluster import open_replicas
 from playground.errors import UserError
 from tests.conftest import until
 
-ray = pytest.importorskip("ray")
-
 
 def test_where_engines_can_be_is_said():
     for wrong in ("local", "local:0", "ray://", "ray://host", "http://host:1"):
@@ -26,6 +24,7 @@ def test_where_engines_can_be_is_said():
 
 @pytest.fixture(scope="module")
 def spread(tiny_checkpoint):
+    ray = pytest.importorskip("ray")
     spread_over(open_replicas("local:2"))
     yield get_engine(str(tiny_checkpoint))
     close_engines()
