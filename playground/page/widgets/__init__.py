@@ -55,7 +55,8 @@ def widget(
     """The widget `name` as a component.
 
     value   any JSON; the script hears a new one by ``ui.watch("value", …)`` (the same value
-            twice is not heard: add a nonce).
+            twice is not heard: add a nonce). A large one does not come with the page: it is fetched
+            before `mount`, when the tab is opened.
     events  names the script may `trigger`; each becomes a listener in Python (``component.name(fn)``).
     props   further values for the script (``ui.props.foo``), or arguments of `gr.HTML` (`elem_classes`, …).
 
