@@ -122,14 +122,18 @@ class Distiller:
         return torch.stack(path)
 
     @torch.no_grad()
-    def rollout(self, told: Told, x: Tensor, net: nn.Module | None = None) -> Tensor:
-        """(steps + 1, B, C, H, W): the same for the student, or for a net with its weights."""
+    def rollout(
+        self, told: Told, x: Tensor, net: nn.Module | None = None, stride: int | None = None, to: int | None = None
+    ) -> Tensor:
+        """(steps + 1, B, C, H, W): the same for the student, or for a net with its weights; in steps of so many of the
+        teacher's, and as far as this one of its levels."""
         net, path = net or self.trainer.net, [x]
+        stride, to = stride or self.stride, self.plan.teacher_steps if to is None else to
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.trainer.autocast):
             inputs = net.embed(told.words, told.styles, told.lines)
-        for k in range(0, self.plan.teacher_steps, self.stride):
+        for k in range(0, to, stride):
             x0 = self.believed(net, net.model, x, k, inputs).clamp(-1, 1)
-            x = ddim_step(x, x0, self.at(k), self.at(k + self.stride))
+            x = ddim_step(x, x0, self.at(k), self.at(k + stride))
             path.append(x)
         return torch.stack(path)
 
@@ -164,6 +168,18 @@ class Distiller:
         x = torch.where(mine, own[index // self.stride, rows].float(), x)
         target = secant(x, path[to, rows].float(), self.at(index), self.at(to)).clamp(-1, 1)
         return x, index, target, told[rows]
+
+    @property
+    def settings(self) -> dict:
+        """What decides how it goes; who goes on with it has to give the same."""
+        return asdict(self.plan)
+
+    def save(self, state: Path) -> None:
+        """All that it takes to go on, pools aside: they hold gigabytes."""
+        self.trainer.save(state)
+
+    def resume(self, state: Path) -> None:
+        """What there is to go on from besides the trainer's own state."""
 
     def train_step(self, progress: float) -> Tensor:
         """One gradient step on v, which is the error of x̂0 weighted by SNR + 1; returns the loss."""
@@ -210,11 +226,12 @@ def distil(distiller: Distiller, out: Path, runs: Path, images: int, minutes: fl
     """
     trainer, plan = distiller.trainer, distiller.plan
     about = writable(runs) / "distillation.json"
-    own = json.dumps({"teacher": weights_hash(distiller.teacher), **asdict(plan)})
+    own = json.dumps({"teacher": weights_hash(distiller.teacher), **distiller.settings})
     if about.exists() and about.read_text(encoding="utf-8") != own:
         raise UserError("{path} is of a run with other settings; give those, or another --out.", path=about)
     state = begin(trainer, out, runs)
     about.write_text(own, encoding="utf-8")
+    distiller.resume(state)
     distiller.drawn = trainer.step // plan.updates
     before, began, saved, progress = trainer.seconds, time.monotonic(), time.monotonic(), 0.0
     bar = tqdm(total=images, initial=trainer.images, unit="img", unit_scale=True, smoothing=0.05)
@@ -229,9 +246,9 @@ def distil(distiller: Distiller, out: Path, runs: Path, images: int, minutes: fl
                 finite(loss := trainer.loss, trainer.step)
                 bar.write(f"{trainer.images:,} images, loss {loss:.5f}")
             if time.monotonic() - saved > SAVE:
-                trainer.save(state)
+                distiller.save(state)
                 saved = time.monotonic()
-    trainer.save(state)
+    distiller.save(state)
     if progress < 1:
         stopped(trainer)
 

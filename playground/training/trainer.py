@@ -218,6 +218,10 @@ class Trainer(Resumable):
             optimiser.step()
         with self.small_work(), torch.no_grad():
             torch._foreach_lerp_(self.means, list(self.net.parameters()), 1 - decay)
+        self.count(loss)
+
+    def count(self, loss: Tensor) -> None:
+        """One step more, of this loss."""
         self.running = torch.lerp(self.running, loss, 0.01) if self.step else loss
         self.step += 1
 

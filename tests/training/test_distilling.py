@@ -180,8 +180,9 @@ def test_the_commands_train_a_teacher_with_all_conditions_and_distil_it(tmp_path
     assert student.teacher == outline(str(tmp_path / "student")).teacher == "teacher"
     assert "in place of 40" in student.card and "the weights of teacher" in student.card
     command.main("--teacher teacher --start student --data data --out further --pool 8 --updates 1 --batch 4 "
-                 "--images 4 --device cpu".split())  # fmt: skip
-    assert "the weights of student" in load(tmp_path / "further").card
+                 "--adversary 0.5 --images 4 --device cpu".split())  # fmt: skip
+    card = load(tmp_path / "further").card
+    assert "the weights of student" in card and "judge_weight 0.5" in card
     condition = student.parse("red square", "a", torch.ones(8, 8))[0]
     pictures, nfe = generate(UNetDenoiser(student), [condition], [0], "ddim", 4, 7.0)
     assert pictures.shape == (1, 3, 8, 8) and nfe == 4
