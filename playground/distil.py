@@ -7,7 +7,7 @@ command goes on from there; --start goes on from a student that is finished, int
 
 With --adversary a judge that learns to tell its pictures from the real ones is trained beside it: a finish, which makes
 the blurred sharp. See `training.adversary`. That is for a student that is there already (--start), and takes small
-batches, few trajectories and small steps: --batch 8 --pool 64 --updates 60 --lr 1e-4.
+batches, few trajectories and small steps: --batch 8 --pool 64 --updates 60 --lr 3e-5.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ BRIGHT = 191  # every real picture: 0.5 in [−1, 1]
 def made(float32):
     grey = torch.full((8, 3, 8, 8), BRIGHT, dtype=torch.uint8)
     pictures = PictureSet(grey, [""] * 8, ["a", "b"] * 4, torch.ones(8))
-    sizes = dict(size=8, dims=(32, 32), attention=(0, 0), batch=2, held_out=0, sketch=0, patch=1, emb_dim=32, lr=1e-3,
+    sizes = dict(size=8, dims=(16, 16), attention=(0, 0), batch=2, held_out=0, sketch=0, patch=1, emb_dim=32, lr=1e-3,
                  condition_dim=16, optimiser="adamw", warmup=1, drop_all=0.0)  # fmt: skip
 
     def finisher(**finish) -> Finisher:
@@ -45,7 +45,7 @@ def test_a_judge_learns_to_tell_two_kinds_apart_and_pulls_towards_the_real_one(m
 
     for level in (20, 10):  # a picture, and the middle of the noise axis
         (signal, noise), to = finisher.at(level), torch.full((4,), level)
-        for _ in range(25):
+        for _ in range(15):
             dark = signal * -x0 + noise * torch.randn(x0.shape, generator=draw)
             pull = finisher.judged(dark, to, x0, told, draw)
         real = signal * x0 + noise * torch.randn(x0.shape, generator=draw)
@@ -60,7 +60,7 @@ def test_a_student_is_drawn_to_the_real_pictures(made):
     x = torch.randn(8, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     before = finisher.rollout(told, x)[-1].mean().item()
     finisher.draw_pool()
-    for _ in range(30):
+    for _ in range(20):
         finisher.train_step(0.0)
     after = finisher.rollout(told, x)[-1].mean().item()
     assert abs(before) < 0.1 and after > before + 0.1
