@@ -19,7 +19,7 @@ BRIGHT = 191  # every real picture: 0.5 in [−1, 1]
 def made(float32):
     grey = torch.full((8, 3, 8, 8), BRIGHT, dtype=torch.uint8)
     pictures = PictureSet(grey, [""] * 8, ["a", "b"] * 4, torch.ones(8))
-    sizes = dict(size=8, dims=(16, 16), attention=(0, 0), batch=2, held_out=0, sketch=0, patch=1, emb_dim=32, lr=1e-3,
+    sizes = dict(size=8, dims=(32, 32), attention=(0, 0), batch=2, held_out=0, sketch=0, patch=1, emb_dim=32, lr=1e-3,
                  condition_dim=16, optimiser="adamw", warmup=1, drop_all=0.0)  # fmt: skip
 
     def finisher(**finish) -> Finisher:
