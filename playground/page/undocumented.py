@@ -81,7 +81,7 @@ MENDED = {
     "Blocks-D1GWYZdr.js": {
         "async set_event_args(e,t){": "async set_event_args(e, t) { if (!Object.keys(t).length) return () => {};",
     },
-    # the clock of a part that its own event has hidden stops: it would ask for every frame as long as the page lives
+    # the clock of a part that leaves the page while it waits stops; it would ask for every frame from then on
     "statustracker-DQF-KcRT.js": {"W&&ze()": "(W = W && !!U?.isConnected) && ze()"},
 }
 
