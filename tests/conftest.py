@@ -9,11 +9,14 @@ from collections.abc import Callable
 from urllib.parse import urljoin
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
-if together := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):  # with threads for all cores each would spin
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // together)))
 
 import pytest
 import torch
+
+together = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+if together and "OMP_NUM_THREADS" not in os.environ:  # with threads for all cores, each would wait for the others'
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // together))
+    os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())  # for processes that a test starts
 
 # The first is the whole engine without windows, menus and their own pages: half the work for each page.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
