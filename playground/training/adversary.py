@@ -49,7 +49,7 @@ class Finish:
     others: float = 0.2
     strides: tuple[int, ...] = (2, 10, 20)
     noised: float = 0.2
-    lr: float = 2e-3
+    lr: float = 1e-3
 
 
 class Enough(Exception):
