@@ -12,7 +12,6 @@ import torch
 
 from playground.models.autoencoder import Pixels
 from playground.models.conditioning import Condition, Vocabulary
-from playground.predictions import Prediction
 from playground.schedules import SCHEDULES
 from playground.training import read_measures, showing
 from playground.training import reader as reading
@@ -149,17 +148,14 @@ class Painter:
             schedule=SCHEDULES["cosine"].make(1000), size=16, picture_size=16, channels=3, space=Pixels(), T=1000,
             model=SimpleNamespace(self_condition=False), styles=list(STYLES), conditional=True, name="painter",
             vocabulary=Vocabulary(["hair", "clothes", "glasses", *COLOURS]), parse=self.parse, steps=None,
-            guidance=None,
+            guidance=None, prediction_kind="x0",
         )  # fmt: skip
 
     def parse(self, prompt, style=None):
         return Condition(tuple(prompt.split()), style), ()
 
-    def __call__(self, x, levels, conditions=None):
-        conditions = conditions or [Condition()] * len(x)
-        levels = [levels] * len(x) if not isinstance(levels, list) else levels
-        x0 = torch.stack([self.picture(*each) for each in zip(x, levels, conditions, strict=True)])
-        return Prediction.from_output("x0", x0.to(x.dtype), x, levels)
+    def output(self, x, levels, conditions):
+        return torch.stack([self.picture(*each) for each in zip(x, levels, conditions, strict=True)])
 
     def picture(self, x, level, condition):
         if level.signal_rate > 0.02:  # it goes on with the face that it has begun
