@@ -146,7 +146,7 @@ def _frozen(model: nn.Module, example: Inputs, dtype: torch.dtype, name: str) ->
 
 def traced(model: nn.Module, example: Inputs) -> Runtime:
     """Traced and frozen with PyTorch's own kernels, a row at a time: for a processor or a build without oneDNN."""
-    last = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    last = copy.deepcopy(model).eval().to(memory_format=torch.channels_last)
     graph = torch.jit.freeze(torch.jit.trace(last, example, check_trace=False))
     return Runtime("PyTorch, traced", shared(alone(Runtime("", graph)).forward, torch.float32))
 
