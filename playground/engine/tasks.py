@@ -102,15 +102,20 @@ class Request:
     _change: threading.Condition = field(default_factory=threading.Condition)
 
     @property
+    def _most(self) -> int:
+        """Steps that may lie unread."""
+        return max(UNREAD, 2 * self.live)
+
+    @property
     def full(self) -> bool:
         """Its reader lags too far behind: let it catch up."""
-        return len(self.steps) >= max(UNREAD, 2 * self.live)
+        return len(self.steps) >= self._most
 
     @property
     def due(self) -> bool:
         """Whether there is something to show: the first step, the end, more than half of what may lie unread; or when
         the reader has rested, a step of each picture that is going, and after twice that time any."""
-        if self.closed or not self.live or 2 * len(self.steps) >= max(UNREAD, 2 * self.live):
+        if self.closed or not self.live or 2 * len(self.steps) >= self._most:
             return True
         waited = self.clock() - self._taken
         if not self.steps or waited <= (rest := self.rest()):

@@ -64,8 +64,10 @@ MENDED = {
         # a component by its number: along the way on which it was found before, if it is still there
         "function Z(e,t){": """const labWays = new Map();
         function labSearch(node, id, way) {
-            if (node.id === id) labWays.set(id, way);
-            if (node.id === id) return node;
+            if (node.id === id) {
+                labWays.set(id, way);
+                return node;
+            }
             for (let k = 0; k < (node.children?.length ?? 0); k++) {
                 const found = labSearch(node.children[k], id, [...way, k]);
                 if (found) return found;

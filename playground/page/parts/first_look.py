@@ -15,11 +15,11 @@ from playground.engine.batching import SMALL_SIDE
 from playground.errors import UserError
 from playground.page.controls import QUIET, building, errors_shown
 from playground.page.parts.model import METHOD, method_of
-from playground.page.widgets.link import missing
+from playground.page.widgets.link import present
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs import Live
 from playground.runs.records import RunRecord
-from playground.runs.settings import DEFAULTS, from_query
+from playground.runs.settings import DEFAULTS
 
 MOST = 400  # questions to the network that nobody pressed for
 KEPT = 8  # finished runs, for each player
@@ -41,9 +41,7 @@ def first_look(view: gr.HTML, prepare: Callable, inputs: dict, corner: ReceiptCo
 
     def asked(request: gr.Request) -> tuple[dict, Live]:
         """The values, and their run; of a run of other settings than the link's that it is one."""
-        linked, _errors = from_query(dict(request.query_params))
-        strange = missing(linked, first)
-        linked = {name: value for name, value in linked.items() if name not in strange}
+        linked, _errors = present(dict(request.query_params), first)
         wanted = start | {name: value for name, value in linked.items() if name in inputs}
         if checkpoints.known(str(wanted.get("checkpoint"))):  # its controls will follow it: see `follow_model`
             model, before = (checkpoints.outline(values["checkpoint"]) for values in (wanted, start))

@@ -107,12 +107,16 @@ def missing(values: Mapping[str, object], checkpoint: str | None = None) -> dict
     }
 
 
-def wanted(query: Mapping[str, str], request: gr.Request | None = None, checkpoint: str | None = None) -> dict:
-    """The bar's value for a query. What names a thing that is not here is left as it is, with one sentence."""
+def present(query: Mapping[str, str], checkpoint: str | None = None) -> tuple[dict, list[UserError]]:
+    """The settings of a query, less those that name what is not here; and a sentence for each that is not taken."""
     values, errors = from_query(query)
     strange = missing(values, checkpoint)
-    values = {name: value for name, value in values.items() if name not in strange}
-    errors += strange.values()
+    return {name: value for name, value in values.items() if name not in strange}, [*errors, *strange.values()]
+
+
+def wanted(query: Mapping[str, str], request: gr.Request | None = None, checkpoint: str | None = None) -> dict:
+    """The bar's value for a query. What names a thing that is not here is left as it is, with one sentence."""
+    values, errors = present(query, checkpoint)
     messages = [
         f"{say(error, request)} {say('The link asks for it; the default is used.', request)}" for error in errors
     ]
