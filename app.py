@@ -62,7 +62,7 @@ LAUNCH = dict(
     enable_monitoring=False,
     state_session_capacity=512,  # pages whose state is kept, about a megabyte each: a lecture and its reloads
     max_file_size="20mb",
-    max_threads=128,  # a run holds one as long as it goes
+    max_threads=192,  # a run holds one as long as it goes: `RUNS` and what else is asked meanwhile
     app_kwargs={
         "routes": [channels.ROUTE, about.ROUTE, served.ROUTE, *mended_scripts()],
         "middleware": [served.PACKED, MIDDLEWARE],
@@ -100,7 +100,8 @@ def build(table: Mapping[str, Setting] = DEFAULTS, training: str = "class") -> g
         link(demo, tabs)
     endpoint_page(demo, page)
     light_sessions()
-    return demo.queue(max_size=1024, default_concurrency_limit=32, api_open=False)
+    # Seconds: with three hundred people, to tell all who wait at every change took a third of the event loop's time.
+    return demo.queue(max_size=1024, default_concurrency_limit=32, status_update_rate=2, api_open=False)
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from playground.engine.turns import Turns
 from playground.errors import UserError
 from playground.models import Model
 from playground.models.denoiser import UNetDenoiser, net_of
-from playground.models.devices import at_most, choose_device, threads
+from playground.models.devices import at_most, choose_device, compute_with, threads
 from playground.models.runtimes import plain
 from playground.predictions import Prediction
 
@@ -185,7 +185,7 @@ class Engine:
     def _work(self) -> None:
         sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
         if self.device.type == "cpu":
-            torch.set_num_threads(threads())
+            compute_with(threads())
         self._ready.wait()
         while True:
             with self._change:

@@ -76,20 +76,26 @@ def bf16(device: str = "cpu") -> bool:
     return device == "cpu" and bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
+def compute_with(count: int) -> None:
+    """The calling thread computes with so many threads from now on."""
+    torch.get_num_threads()  # a new thread takes over what another one has set last, at the first time it is asked
+    torch.set_num_threads(count)
+
+
 @cache
 def cores() -> ThreadPoolExecutor:
     """Threads that each compute alone; in all others PyTorch keeps to `threads()`."""
-    return ThreadPoolExecutor(threads(), "core", initializer=torch.set_num_threads, initargs=(1,))
+    return ThreadPoolExecutor(threads(), "core", initializer=compute_with, initargs=(1,))
 
 
 @contextlib.contextmanager
 def _computing_with(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    compute_with(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)  # part of it is the whole process's
+        compute_with(before)  # part of it is the whole process's
 
 
 def one_thread() -> contextlib.AbstractContextManager[None]:

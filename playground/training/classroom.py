@@ -14,9 +14,8 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 
-import torch
-
 from playground.errors import UserError
+from playground.models.devices import compute_with
 from playground.training.watched import Plan, Training
 
 KEPT = 8  # trainings that may be shared, kept after their end; and nets that are kept in memory, to step through
@@ -85,7 +84,7 @@ class Classroom:
             self._thread.join(timeout=30)
 
     def _work(self) -> None:
-        torch.set_num_threads(1)
+        compute_with(1)
         _make_way()
         while True:
             with self._change:

@@ -12,7 +12,7 @@ from playground.page.translations import _
 from playground.page.widgets.receipt import ReceiptCorner
 from playground.runs.settings import DEFAULTS
 
-RUNS = 64  # runs of the page at a time; the engine's queue decides from there
+RUNS = 128  # runs of the page at a time; the engine's queue decides from there
 
 
 def run_row(label, elem_id: str | None = None) -> tuple[gr.Button, gr.Button]:
