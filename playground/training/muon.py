@@ -24,16 +24,17 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
     a, b, c = COEFFICIENTS
     high = matrix.shape[-2] > matrix.shape[-1]
     x = matrix.mT if high else matrix
+    shape, x = x.shape, x.reshape(-1, *x.shape[-2:])
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     gram = x @ x.mT
     product = None
     for step in range(steps):
-        factor = b * gram + c * (gram @ gram)
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=-2, dim2=-1).add_(a)
         product = factor if product is None else factor @ product
         if step < steps - 1:
             gram = factor @ gram @ factor
-    x = product @ x
+    x = (product @ x).view(shape)
     return x.mT if high else x
 
 
@@ -54,13 +55,12 @@ class Muon(torch.optim.Optimizer):
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if not weights:
                 continue
-            if weights[0].device.type == "cpu":
+            if weights[0].device.type == "cpu" and torch.get_num_threads() > 1:
                 # One core each, of those that this thread may use: these matrices are too small for several.
-                run = cores().map if torch.get_num_threads() > 1 else map
-                for _ in run(lambda weight, group=group: self._update([weight], group), weights):
+                for _ in cores().map(lambda weight, group=group: self._update([weight], group), weights):
                     pass
             else:
-                # Those of one shape together: each alone is too small for a GPU.
+                # Those of one shape together: each alone is too small for a GPU, and for one core so much to call.
                 shapes: dict[tuple, list[Tensor]] = {}
                 for weight in weights:
                     shapes.setdefault((len(weight), weight.numel()), []).append(weight)
