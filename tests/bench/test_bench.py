@@ -150,8 +150,10 @@ def test_growth_is_a_table_and_a_plot_of_what_the_classes_met_with(tiny_checkpoi
         """Served one after the other at 10 a second, which is half of what the bare net would do."""
         visits = [Visit({}, asked=0.0, first=0.05, done=(k + 1) / 10, pictures=[0]) for k in range(students)]
         visits[-1].error = "gone" if students == 30 else None
-        offline, net = [20 * 2 * crowd.STEPS] * 2, fastest(loaded)
+        offline = [20 * 2 * crowd.STEPS] * 2
         return lesson.Lesson(students, pictures, net, visits, visits[0], offline, 500.0 + students, (3.0, 2.0))
+
+    net = fastest(load(tiny_checkpoint))
 
     monkeypatch.setattr(growth, "taught", taught)
     report = growth.growth(str(tiny_checkpoint), out=tmp_path)

@@ -133,8 +133,19 @@ def test_the_endpoint_says_what_is_wrong(client, wrong):
 # ------------------------------------------------------------------------------------ objective
 
 
-def test_the_bound_of_the_model_adds_up(client, engine):
-    told = client.predict(seed=5, api_name="/objective")[-1]
+@pytest.fixture(scope="module")
+def told(client):
+    """What the endpoint says with the posterior's variance, as it does by itself."""
+    return client.predict(seed=5, api_name="/objective")[-1]
+
+
+@pytest.fixture(scope="module")
+def measured(engine):
+    *_, last = assays(engine, None, 7, "beta")
+    return last
+
+
+def test_the_bound_of_the_model_adds_up(told, engine):
     schedule = engine.schedule
     assert told["pictures"] == list(PICTURES) and told["checkpoint"] == engine.checkpoint.name
     steps = torch.tensor([0 if y is None else y for y in told["steps"]], dtype=torch.float64)
@@ -159,10 +170,10 @@ def test_the_bound_of_the_model_adds_up(client, engine):
     assert told["L_0"] == pytest.approx(decoder, rel=1e-4)
 
 
-def test_beta_costs_more_than_beta_tilde_by_its_constant(client):
+def test_beta_costs_more_than_beta_tilde_by_its_constant(client, told):
     """The same errors, and a variance that is not the posterior's: every step costs a KL more."""
-    tilde, beta = (client.predict(variance=v, api_name="/objective")[-1] for v in ("beta_tilde", "beta"))
-    assert tilde["errors"] == beta["errors"]
+    beta = client.predict(seed=5, variance="beta", api_name="/objective")[-1]
+    assert (told["variance"], beta["variance"]) == ("beta_tilde", "beta") and told["errors"] == beta["errors"]
     assert all(b is None or b > 0 for b in beta["steps"][2:])
 
 
@@ -185,24 +196,22 @@ def words_of(value):
 
 
 @pytest.mark.parametrize("name", sorted(TRANSLATIONS))
-def test_every_word_of_the_curves_is_translated(engine, name):
-    *_, last = assays(engine, None, 7, "beta")
+def test_every_word_of_the_curves_is_translated(measured, name):
     made = schedules.chosen(list(SCHEDULES), 10, False, drawn.POINTS)
-    for value in (last.value(), schedules.shown(made, drawn.POINTS)):
+    for value in (measured.value(), schedules.shown(made, drawn.POINTS)):
         spoken = {text for text in words_of(value) if re.search("[a-z]{2}", re.sub("<[^>]*>", "", text))}
         assert not spoken - set(TRANSLATIONS[name])
 
 
-def test_the_page_is_told_as_it_goes(engine):
+def test_the_page_is_told_as_it_goes(engine, measured):
     early = Assay(engine.schedule).value()
     assert [view["key"] for view in early["views"]] == ["weight", "posterior", "variance"]
     assert [term["value"] for term in early["sum"]] == [None] * 4
-    *_, last = assays(engine, None, 7, "beta")
-    value = last.value()
+    value = measured.value()
     assert [view["key"] for view in value["views"]][:3] == ["error", "terms", "share"] and value["open"] == "terms"
     terms = [term["value"] for term in value["sum"]]
     assert sum(terms[:3]) == pytest.approx(terms[3])
-    said = objective.measured(last)
+    said = objective.measured(measured)
     assert all(f"{term:.3f}" in said for term in terms[1:]) and r"\sigma_t^2 = \beta_t" in said
     assert len(value["table"]["rows"]) == 7 and value["progress"]["done"] == value["progress"]["of"]
     share = {line["meta"]["name"]: line["y"] for line in value["views"][2]["lines"]}

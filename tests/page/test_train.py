@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -11,10 +12,12 @@ from playground import checkpoints
 from playground.engine import forget
 from playground.errors import UserError
 from playground.page.parts.slips import SLIPS, slips_told
+from playground.page.tabs import train
 from playground.page.tabs.train import origins, own_plan, plan_of, points_of
 from playground.runs import engine_for
 from playground.training import plans, watched
 from playground.training.digits import digits
+from playground.training.plans import digits_recipe
 from tests import points
 
 
@@ -88,8 +91,9 @@ def test_what_was_lent_is_a_model_until_it_is_taken_back(tiny_checkpoint, tmp_pa
 
 
 def test_the_endpoint_gives_a_film_the_losses_and_the_checkpoint(client, tmp_path, monkeypatch):
-    few = digits(200)
+    few, small = digits(200), dict(dims=(32,), attention=(0,), emb_dim=16, condition_dim=16, batch=96)
     monkeypatch.setattr(plans, "drawn", lambda: few)
+    monkeypatch.setattr(train, "digits_recipe", lambda *given: replace(digits_recipe(*given), **small))
     monkeypatch.setattr(watched, "MARKS", 5)
     files, told = client.predict(seen=2000, seed=3, api_name="/train_digits")
     strip, archive = files

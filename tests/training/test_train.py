@@ -152,15 +152,15 @@ def test_dropout_is_a_function_of_seed_and_step_and_keeps_the_mean(data):
 
 
 def test_the_sketch_becomes_the_picture_where_the_condition_tells_it(data):
-    run = trainer(data, drop_words=0.0, drop_prompt=0.0, drop_style=0.0, drop_all=0.0, sketch_batch=32, lr=1e-2)
-    for _ in range(90):
+    run = trainer(data, drop_words=0.0, drop_prompt=0.0, drop_style=0.0, drop_all=0.0, sketch_batch=32, lr=3e-2)
+    for _ in range(60):
         run.train_step(0.0)
     net, seen = run.net.eval(), run.training
     conditions = [net.parse(text, style)[0] for text, style in zip(seen.texts, seen.styles, strict=True)]
     with torch.no_grad():
         drawn = net.model.sketch(*net.encode(conditions))
     truth = Sketch.of(seen.x0())
-    assert (drawn - truth).square().mean() < 0.05 * (truth - truth.mean(dim=0)).square().mean()
+    assert (drawn - truth).square().mean() < 0.1 * (truth - truth.mean(dim=0)).square().mean()
 
 
 def test_conditions_are_dropped_as_often_as_asked(data):
