@@ -65,7 +65,7 @@ LAUNCH = dict(
     max_threads=192,  # a run holds one as long as it goes: `RUNS` and what else is asked meanwhile
     app_kwargs={
         "routes": [channels.ROUTE, about.ROUTE, served.ROUTE, *mended_scripts()],
-        "middleware": [served.PACKED, MIDDLEWARE],
+        "middleware": [served.PAGE, MIDDLEWARE],
     },
     show_error=False,
     footer_links=["gradio"],

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs
 
 import gradio as gr
 from gradio import processing_utils, state_holder
@@ -22,12 +23,14 @@ from gradio.utils import get_upload_folder
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 WRITTEN_FOR = "6.31"
 TAKEN = {
     "gradio.state_holder.SessionState": "sessions without a copy of every block's configuration",
     "gradio.state_holder.SessionState._update_config": "sessions without a copy of every block's configuration",
     "gradio.state_holder.SessionState._update_value_in_config": "sessions without a copy of every configuration",
+    "gradio.routes.App": "a page that is kept where nobody signs in",
     "gradio.context.LocalContext.request": "sentences in the language of whoever asked, from inside any event",
     "gradio.i18n.I18nData": "the English text behind a label, for the page's own bar",
     "gradio.components.api_component.Api": "endpoints that take raw JSON and say what is wrong with it",
@@ -122,6 +125,13 @@ class Session(state_holder.SessionState):
 def light_sessions() -> None:
     """From now on Gradio's sessions are such ones."""
     state_holder.SessionState = Session
+
+
+def same_for_all(scope: Scope) -> bool:
+    """Whether the page that is asked for is the same for all: nobody signs in here, and the address names no other page
+    of the app and none of Gradio's kept states."""
+    app, asked = scope["app"], parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return app.auth is None and app.auth_dependency is None and not {"page", "deep_link"} & asked.keys()
 
 
 def request_in_hand() -> gr.Request | None:

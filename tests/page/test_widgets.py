@@ -84,10 +84,45 @@ def test_a_large_value_is_put_aside_and_fetched_once(http):
     assert http.get("/lab/aside/0123456789abcdef01234567.json").status_code == 404
 
 
-def test_the_page_itself_is_packed():
+@pytest.fixture
+def mounted():
+    """A small page with all that the app puts around its pages, below a path."""
     with gr.Blocks() as demo:
         widget("cost", {})
-    outer = gr.mount_gradio_app(FastAPI(), demo, path="/sub", app_kwargs=app.LAUNCH["app_kwargs"])
-    answer = TestClient(outer).get("/sub/", headers={"Accept-Encoding": "gzip"})
+    with demo.route("Other", "/other"):
+        widget("cost", {"nfe": 3})
+
+    def mount(**how):
+        return TestClient(gr.mount_gradio_app(FastAPI(), demo, path="/sub", app_kwargs=app.LAUNCH["app_kwargs"], **how))
+
+    return mount
+
+
+def test_the_page_itself_is_packed(mounted):
+    answer = mounted().get("/sub/", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip" and int(answer.headers["content-length"]) < len(answer.text) / 2
     assert SCRIPT.decode() in answer.text and "window.gradio_config" in answer.text
+
+
+def test_the_page_is_made_once_for_each_address_and_sent_once_to_each_browser(mounted, monkeypatch):
+    http, made = mounted(), []
+    packed = served.GZipMiddleware.__call__
+    monkeypatch.setattr(served.GZipMiddleware, "__call__", lambda *asked: made.append(asked) or packed(*asked))
+    first, second = http.get("/sub/?t=300"), http.get("/sub/?t=400")
+    assert first.text == second.text and len(made) == 1
+    again = http.get("/sub/?t=300", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304 and not again.content
+    for where in ({"Host": "elsewhere"}, {"X-Forwarded-Host": "proxy", "X-Forwarded-Proto": "https"}):
+        assert f'"root":"http{"s" * (len(where) - 1)}://{[*where.values()][0]}' in http.get("/sub/", headers=where).text
+    assert len(made) == 3
+    assert http.get("/sub/?page=other").text != first.text  # another page of the app
+
+
+def test_where_people_sign_in_nobody_gets_the_page_of_another(mounted):
+    http = mounted(auth=("teacher", "secret"))
+    outside = http.get("/sub/").text
+    assert '"auth_required":true' in outside and '"components":[]' in outside
+    assert http.post("/sub/login", data={"username": "teacher", "password": "secret"}).status_code == 200
+    assert '"username":"teacher"' in http.get("/sub/").text
+    http.cookies.clear()
+    assert http.get("/sub/").text == outside
