@@ -140,20 +140,24 @@ def test_a_student_is_told_what_was_wrong(app_url, settings):
     assert "5000" in seen.error and not seen.pictures
 
 
-def test_the_engine_takes_the_way_that_the_benchmark_compares(tiny_checkpoint):
+@pytest.fixture(scope="module")
+def quick(tiny_checkpoint):
+    """The way that an engine takes."""
+    return fastest(load(tiny_checkpoint))
+
+
+def test_the_engine_takes_the_way_that_the_benchmark_compares(tiny_checkpoint, quick):
     checkpoint = load(tiny_checkpoint)
-    assert fastest(checkpoint).name in [runtime.name for runtime in offline.runtimes_of(checkpoint).values()][1:]
+    assert quick.name in [runtime.name for runtime in offline.runtimes_of(checkpoint).values()][1:]
 
 
-def test_growth_is_a_table_and_a_plot_of_what_the_classes_met_with(tiny_checkpoint, tmp_path, monkeypatch):
+def test_growth_is_a_table_and_a_plot_of_what_the_classes_met_with(tiny_checkpoint, quick, tmp_path, monkeypatch):
     def taught(loaded, students, pictures, arrive, engines):
         """Served one after the other at 10 a second, which is half of what the bare net would do."""
         visits = [Visit({}, asked=0.0, first=0.05, done=(k + 1) / 10, pictures=[0]) for k in range(students)]
         visits[-1].error = "gone" if students == 30 else None
         offline = [20 * 2 * crowd.STEPS] * 2
-        return lesson.Lesson(students, pictures, net, visits, visits[0], offline, 500.0 + students, (3.0, 2.0))
-
-    net = fastest(load(tiny_checkpoint))
+        return lesson.Lesson(students, pictures, quick, visits, visits[0], offline, 500.0 + students, (3.0, 2.0))
 
     monkeypatch.setattr(growth, "taught", taught)
     report = growth.growth(str(tiny_checkpoint), out=tmp_path)

@@ -21,7 +21,8 @@ from playground.page.tabs import objective, schedules
 from playground.page.translations import TRANSLATIONS
 from playground.page.widgets.link import link
 from playground.predictions import q_sample
-from playground.runs.assay import DRAWS, RUNS, Assay, assays
+from playground.runs import assay
+from playground.runs.assay import RUNS, Assay, assays
 from playground.runs.forward import chosen_picture
 from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
@@ -29,6 +30,14 @@ from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, custom, drawn
 from playground.theory.objective import discretised_nll, loss_weight, prior_kl
 from playground.theory.objective import drawn as drawn_ts
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    """A third of the page's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assay, "DRAWS", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +169,7 @@ def test_the_bound_of_the_model_adds_up(told, engine):
     level, denoise = schedule.level(1), engine._denoise
     noises = [noise_of(5 + k) for k in range(len(x0))]
     for noise in noises:
-        assert drawn_ts(schedule, DRAWS, noise.generator)[:2] == [1, 1]
+        assert drawn_ts(schedule, assay.DRAWS, noise.generator)[:2] == [1, 1]
     x0 = x0.repeat_interleave(2, dim=0)  # t = 1 is asked about twice
     noises = [noise for noise in noises for _ in range(2)]
     x = torch.cat([q_sample(x0[k : k + 1], level, noise((1, *x0.shape[1:]))) for k, noise in enumerate(noises)])
@@ -181,7 +190,7 @@ def test_the_endpoint_measures_one_picture_of_mine(client, tmp_path):
     file = tmp_path / "mine.png"
     Image.new("RGB", (40, 60), (200, 30, 90)).save(file)
     told = client.predict(image=handle_file(file), api_name="/objective")[-1]
-    assert told["pictures"] == ["yours"] and told["evaluations"] == RUNS * (2 + DRAWS)
+    assert told["pictures"] == ["yours"] and told["evaluations"] == RUNS * (2 + assay.DRAWS)
     assert 0 < told["standard_error"] < 0.1 * told["total"]
     with pytest.raises(Exception, match="beta_tilde, beta"):
         client.predict(variance="gamma", api_name="/objective")

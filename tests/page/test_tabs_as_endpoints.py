@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from playground import checkpoints
 from playground.page.controls import CALM
-from playground.runs.settings import DEFAULTS, with_defaults
+from playground.runs.settings import DEFAULTS
 
 ENDPOINTS = (
     "noise",
@@ -45,15 +45,33 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def calls(tiny_checkpoint):
-    """{endpoint: (its function, the names of its parameters)} of the whole page, on a model of a millisecond a step."""
+def started(tiny_checkpoint, tmp_path_factory):
+    """(what `python app.py --checkpoint …` warms, the page that it builds) for a model of a millisecond a step, whose
+    schedule is not the table's."""
     import app
 
-    name = checkpoints.offer(str(tiny_checkpoint))
-    demo = app.build(with_defaults(checkpoint=name))
+    folder = tmp_path_factory.mktemp("models") / "straight"
+    shutil.copytree(tiny_checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"schedule": "linear"}))
+    built = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "_offered", {})
+        with patch.context() as starting:
+            starting.setattr(app, "build", lambda *given, build=app.build: built.append(build(*given)) or sys.exit())
+            starting.setattr(app, "engine_for", lambda *asked: built.append(asked))
+            starting.setattr(sys, "argv", ["app.py", "--checkpoint", str(folder), "--device", "cpu"])
+            with pytest.raises(SystemExit):
+                app.main()
+        yield sorted(built, key=lambda each: isinstance(each, gr.Blocks))
+
+
+@pytest.fixture(scope="module")
+def calls(started):
+    """{endpoint: (its function, the names of its parameters)} of the whole page."""
+    _warmed, demo = started
     public = [fn for fn in demo.fns.values() if fn.api_visibility == "public" and fn.fn is not None]
-    yield {fn.api_name: (fn.fn, list(inspect.signature(fn.fn).parameters)) for fn in public}
-    checkpoints._offered.pop(name, None)
+    return {fn.api_name: (fn.fn, list(inspect.signature(fn.fn).parameters)) for fn in public}
 
 
 def outcome(call, names, given):
@@ -118,27 +136,13 @@ def test_any_mixture_survives(calls, data):
     outcome(call, names, {name: data.draw(anything) for name in chosen})
 
 
-def test_a_page_that_starts_with_a_linear_model_is_linear_everywhere(tiny_checkpoint, tmp_path, monkeypatch):
-    """Controls, endpoints and what is computed for the first look: as `python app.py --checkpoint …` builds them."""
-    import app
-
-    folder = tmp_path / "straight"
-    shutil.copytree(tiny_checkpoint, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"schedule": "linear"}))
-    monkeypatch.setattr(checkpoints, "_offered", {})
-    built = []
-    monkeypatch.setattr(app, "build", lambda *given, build=app.build: built.append(build(*given)) or sys.exit())
-    monkeypatch.setattr(app, "engine_for", lambda *asked: built.append(asked))
-    monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoint", str(folder), "--device", "cpu"])
-    with pytest.raises(SystemExit):
-        app.main()
-    warmed, demo = sorted(built, key=lambda each: isinstance(each, gr.Blocks))
+def test_a_page_that_starts_with_a_linear_model_is_linear_everywhere(started, calls):
+    """Controls, endpoints and what is computed for the first look."""
+    warmed, demo = started
     assert warmed == ("straight", "cpu")
     found = [block for block in demo.blocks.values() if (block.elem_id or "").endswith("-schedule")]
     assert len(found) > 5 and {block.value for block in found} == {"linear"}
-    called = {fn.api_name: fn.fn for fn in demo.fns.values()}
     for name in ("noise", "score", "generate"):
-        values = {each: QUICK.get(each) for each in inspect.signature(called[name]).parameters}
-        assert called[name](*values.values())[1]["schedule"] == "linear", name
+        call, names = calls[name]
+        assert outcome(call, names, {})["schedule"] == "linear", name
     assert DEFAULTS["schedule"].default == "cosine"
