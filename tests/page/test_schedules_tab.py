@@ -28,7 +28,7 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, custom, drawn
-from playground.theory.objective import discretised_nll, loss_weight, prior_kl
+from playground.theory.objective import discretised_nll, loss_weight, prior_kl, step_weight
 from playground.theory.objective import drawn as drawn_ts
 
 
@@ -179,11 +179,16 @@ def test_the_bound_of_the_model_adds_up(told, engine):
     assert told["L_0"] == pytest.approx(decoder, rel=1e-4)
 
 
-def test_beta_costs_more_than_beta_tilde_by_its_constant(client, told):
-    """The same errors, and a variance that is not the posterior's: every step costs a KL more."""
+def test_beta_costs_more_than_beta_tilde_by_its_constant(client, told, engine):
+    """The same errors, and a variance that is not the posterior's: every step costs a constant more, and an error
+    counts otherwise."""
     beta = client.predict(seed=5, variance="beta", api_name="/objective")[-1]
     assert (told["variance"], beta["variance"]) == ("beta_tilde", "beta") and told["errors"] == beta["errors"]
-    assert all(b is None or b > 0 for b in beta["steps"][2:])
+    (plain, _), (weight, constant) = (step_weight(engine.schedule, kind) for kind in ("beta_tilde", "beta"))
+    nats = [torch.tensor(each["steps"][2:], dtype=torch.float64) * math.log(2) for each in (told, beta)]
+    ratio = (nats[1] - constant[2:]) / weight[2:] * plain[2:] / nats[0]
+    assert ratio.mean().item() == pytest.approx(1, abs=0.05)  # the sums, estimated with either weight
+    torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), rtol=1e-4, atol=0)
 
 
 def test_the_endpoint_measures_one_picture_of_mine(client, tmp_path):

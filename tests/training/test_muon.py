@@ -48,6 +48,21 @@ def test_its_steps_are_those_of_pytorch():
         assert (step.norm() / wanted.norm()).item() == pytest.approx(1, abs=0.01)
 
 
+def test_several_of_one_shape_take_the_steps_that_each_takes_alone():
+    given = [matrix(24, 60), 3 * matrix(24, 60).flip(0), matrix(60, 24).T.contiguous(), matrix(16, 60)]
+    together = [nn.Parameter(each.clone()) for each in given]
+    alone = [nn.Parameter(each.clone()) for each in given]
+    optimisers = [Muon(together, lr=0.1), *(Muon([each], lr=0.1) for each in alone)]
+    for k in range(2):
+        for one, other in zip(together, alone, strict=True):
+            one.grad = other.grad = (k + 1) * one.detach().roll(k, 1)
+        for optimiser in optimisers:
+            optimiser.step()
+    for one, other, before in zip(together, alone, given, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+        assert (one - before).abs().max() > 0.01
+
+
 def test_convolutions_are_matrices_of_their_outputs():
     flat = nn.Parameter(matrix(16, 36))
     folded = nn.Parameter(flat.detach().reshape(16, 4, 3, 3).clone(memory_format=torch.channels_last))
