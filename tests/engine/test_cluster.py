@@ -51,8 +51,12 @@ def pictures(run, who: int = 0, started=None) -> list[torch.Tensor]:
 def test_a_replica_that_is_killed_loses_no_picture(spread, tiny_checkpoint, monkeypatch):
     """Everybody's are those that one engine here makes of their seeds."""
     students, started = range(12), set()
+
+    def served(who: int) -> list[torch.Tensor]:
+        return pictures(spread.run(jobs_of(spread, who), who), who, started)
+
     with ThreadPoolExecutor(len(students)) as pool:
-        class_ = [pool.submit(pictures, spread.run(jobs_of(spread, who), who), who, started) for who in students]
+        class_ = [pool.submit(served, who) for who in students]
         assert until(lambda: len(started) >= 6, 60)
         _, name, _stats = next(spread.replicas.ask(spread.folder, "auto", [], "me"))
         os.kill(int(name.rpartition("/")[2]), signal.SIGKILL)
