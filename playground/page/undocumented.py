@@ -81,6 +81,8 @@ MENDED = {
             let node = e;
             for (const k of labWays.get(t) ?? []) node = node?.children?.[k];
             return node?.id === t ? node : labSearch(e, t, []);""",
+        # before it is told how an event goes, no component is asked for a copy of all that it holds
+        "r&&!(`value`in t)&&(await": "r && !(`value` in t || `loading_status` in t) && (await",
     },
     # most events set nothing while they run
     "Blocks-D1GWYZdr.js": {

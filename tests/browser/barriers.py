@@ -11,12 +11,12 @@ GRADIOS = SHORT | {"rules": {"aria-prohibited-attr": {"enabled": False}}}
 COLOURS = SHORT | {"runOnly": ["color-contrast"]}
 
 
-def no_barrier(page, part: str | None = None) -> None:
+def no_barrier(page, part: str | None = None, rules: dict | None = None) -> None:
     """There is none in the page, or in the part of it that a selector names; the page is light after that."""
-    for dark, rules in ((False, SHORT if part else GRADIOS), (True, COLOURS)):
+    for dark, asked in ((False, rules or (SHORT if part else GRADIOS)), (True, COLOURS)):
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
         page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => true)")
         script = "null" if page.evaluate("'axe' in window") else AXE_SCRIPT
-        found = Axe(script).run(page, context=part, options=rules)
+        found = Axe(script).run(page, context=part, options=asked)
         assert found.violations_count == 0, f"{'dark' if dark else 'light'}: {found.generate_report()}"
     page.evaluate("document.body.classList.remove('dark')")

@@ -10,7 +10,7 @@ from playground.engine import get_engine
 from playground.page.undocumented import english
 from playground.runs.rows import TABS
 from playground.runs.settings import DEFAULTS
-from tests.browser.barriers import no_barrier
+from tests.browser.barriers import GRADIOS, no_barrier
 from tests.conftest import until
 
 # What each tab shows when it has drawn itself.
@@ -53,7 +53,8 @@ def test_no_tab_has_a_barrier_or_scrolls_sideways_on_a_small_phone(page, app_url
         page.get_by_role("tab", name=TITLES[tab], exact=True).first.click()
         page.locator(DRAWN[tab]).first.wait_for()
         page.evaluate("document.fonts.ready.then(() => true)")
-        no_barrier(page)
+        whole = tab in (TABS[0], TABS[-1])  # what is around the tabs is the same for all; at last, all are there
+        no_barrier(page, None if whole else "[role=tabpanel]:not([style*=none])", GRADIOS)
         page.set_viewport_size({"width": 360, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, tab
         for button in page.locator(".lab-run button.primary:visible").all():
@@ -118,13 +119,13 @@ def test_a_link_that_asks_too_much_shows_the_start_and_one_with_unknown_names_th
 def test_a_run_comes_down_a_line_of_its_own_and_stop_lets_go_of_it(page, app_url):
     lines = []
     page.on("request", lambda request: lines.append(request) if "/lab/run/" in request.url else None)
-    opened(page, app_url, "tab=generate&count=2&steps=40&seed=3")
+    opened(page, app_url, "tab=generate&count=2&steps=12&seed=3")
     player = page.locator("#generate-player .player")
     expect(player).to_have_attribute("data-state", "done")  # the example
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(player).to_have_attribute("data-state", "live")
-    expect(player).to_have_attribute("data-state", "done", timeout=120_000)
-    assert player.get_attribute("data-received") == str(2 * 41)
+    expect(player).to_have_attribute("data-state", "done")
+    assert player.get_attribute("data-received") == str(2 * 13)
     assert len(lines) == 1 and lines[0].response().ok
     page.goto(f"{app_url}/?tab=generate&count=2&steps=1000&seed=3")
     expect(player).to_have_attribute("data-state", "done")
