@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 import numpy as np
 
-from playground.bench.crowd import GUIDANCE, PROMPTS, STEPS, browser, press_once, rows_per_second, warmed_up
+from playground.bench.crowd import GUIDANCE, PROMPTS, STEPS, bare, browser, press_once, warmed_up
 from playground.bench.server import Server, serving
 from playground.bench.student import Press, Visit, visit
 from playground.checkpoints import Checkpoint, load
@@ -96,11 +96,11 @@ def taught(loaded: Checkpoint, students: int, pictures: int, arrive: float, engi
     with serving(loaded.name, engines=engines) as server:
         warmed_up(server)
         idle = press_once(server, count=1, steps=STEPS, guidance_scale=GUIDANCE)
-        offline = [rows_per_second(loaded, runtime, 32)]
+        offline = [bare(loaded, runtime, 32).best]
         page, own = server.seconds_of_processor, time.process_time()
         visits = asyncio.run(_class(server, students, pictures, arrive))
         spent = None if page is None else server.seconds_of_processor - page, time.process_time() - own
-        offline.append(rows_per_second(loaded, runtime, 32))
+        offline.append(bare(loaded, runtime, 32).best)
         return Lesson(students, pictures, runtime, visits, idle, offline, server.megabytes, spent)
 
 

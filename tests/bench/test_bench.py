@@ -95,10 +95,12 @@ def test_rows_per_second_is_a_speed(tiny_checkpoint):
         @staticmethod
         def forward(x, *given):
             asked.append(len(x))
-            time.sleep(0.01)
+            time.sleep(0.01 if len(asked) % 2 else 0.03)
 
-    speed = crowd.rows_per_second(checkpoint, Slow, batch=8, seconds=0.1)
-    assert set(asked) == {8} and 200 < speed <= 800
+    speed = crowd.bare(checkpoint, Slow, batch=8, seconds=0.1)
+    assert set(asked) == {8} and 200 < speed.best <= 800
+    rest = len(asked) - 1  # without the first one
+    assert speed.lasting <= 8 * rest / (0.01 * rest + 0.02 * (rest // 2)) and speed.lasting < speed.best
 
 
 @pytest.fixture(scope="module")
