@@ -9,6 +9,8 @@ from collections.abc import Callable
 from urllib.parse import urljoin
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
+# No clock says how a net is run: it takes a second or two a model, and other tests run at the same time.
+os.environ.setdefault("PLAYGROUND_TIMED", "0")
 
 import pytest
 import torch

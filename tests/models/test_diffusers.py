@@ -149,7 +149,7 @@ def test_it_offers_what_a_checkpoint_offers(folder):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_engine_runs_it_in_its_fastest_way(tmp_path, channels):
+def test_the_engine_runs_it_in_its_fastest_way(tmp_path, float32, channels):
     saved(tmp_path / "net", net={"in_channels": channels, "out_channels": channels})
     network = engine.Engine(load(tmp_path / "net"), "cpu", warm=True)
     try:
