@@ -79,15 +79,16 @@ def serving(
             )
         try:
             url = f"http://127.0.0.1:{port}"
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    if httpx.get(url, timeout=5).status_code == 200:
-                        break
-                if process.poll() is not None or time.perf_counter() - started > PATIENCE:
-                    raise UserError(
-                        "The page did not come up:\n" + log.read_text()[-2000:].replace("{", "(").replace("}", ")")
-                    )
-                time.sleep(0.02)
+            with httpx.Client(timeout=5) as client:  # one for all: to make one takes longer than to ask
+                while True:
+                    with contextlib.suppress(httpx.HTTPError):
+                        if client.get(url).status_code == 200:
+                            break
+                    if process.poll() is not None or time.perf_counter() - started > PATIENCE:
+                        raise UserError(
+                            "The page did not come up:\n" + log.read_text()[-2000:].replace("{", "(").replace("}", ")")
+                        )
+                    time.sleep(0.02)
             yield Server(url, process, Path(temp), time.perf_counter() - started)
         finally:
             process.terminate()
