@@ -10,6 +10,10 @@ const told = [];
 globalThis.CustomEvent ||= class { constructor(name, { detail }) { Object.assign(this, { name, detail }); } };
 globalThis.dispatchEvent = ({ detail }) => told.push(`${detail.name}=${detail.value}`);
 
+let open = ""; // the tab that is open; none has been built before
+const part = (id) => ({ closest: () => (id.startsWith(`${open}-`) ? null : {}) });
+globalThis.document = { getElementById: (id) => (open ? part(id) : null) };
+
 const table = ["tab", "seed", "schedules", "prompt", "eta"];
 const fresh = (controls) =>
   Object.assign(settings.state, {
@@ -49,6 +53,18 @@ test("a person may go back to a value at once, in whichever tab", () => {
   assert.deepEqual(settings.changed(1, 9), { value: 9 });
   assert.equal(settings.changed(0, 9), null);
   assert.equal(settings.state.values.seed, 9);
+});
+
+test("what another tab says late takes nothing back, and a tab without a namesake is heard", (context) => {
+  fresh([{ tab: "a", name: "seed", value: 7 }, { tab: "b", name: "seed", value: 7 }, { tab: "b", name: "eta", value: 0 }]);
+  open = "a";
+  context.after(() => (open = ""));
+  assert.deepEqual(settings.changed(0, 2), { value: 2 });
+  assert.equal(settings.changed(1, 2), null);
+  assert.deepEqual(settings.changed(0, 1), { value: 1 });
+  assert.equal(settings.changed(1, 2), null); // once more, where nothing more was sent
+  assert.equal(settings.state.values.seed, 1);
+  assert.deepEqual(settings.changed(2, 0.5), { value: 0.5 });
 });
 
 test("a control that had the value already and so said nothing does not make its next change an echo", () => {

@@ -107,6 +107,21 @@ function possible({ low, high, whole }, value) {
   return typeof value === "number" && low <= value && value <= high && (!whole || Number.isInteger(value));
 }
 
+/** Whether a control is in the tab that is open. */
+function within({ tab, name }) {
+  const part = document.getElementById(`${tab}-${name}`);
+  return part !== null && part.closest("[role=tabpanel][style*=none]") === null;
+}
+
+/**
+ * Whether a change may be a person's: not that of a control in another tab where the open one has a namesake. Gradio
+ * tells of some changes twice, and the second time may come when the person has gone on to another value.
+ */
+function atHand(index) {
+  const control = state.controls[index];
+  return within(control) || !state.controls.some((other) => other.name === control.name && within(other));
+}
+
 /** A control changed: what its namesakes get, or null where there is nothing to do. */
 export function changed(index, value) {
   const { name, value: start } = state.controls[index];
@@ -124,7 +139,7 @@ export function changed(index, value) {
     follow();
     return null;
   }
-  if (echoed || !possible(state.controls[index], value)) return null;
+  if (echoed || !possible(state.controls[index], value) || !atHand(index)) return null;
   state.values[name] = value;
   remember(name, value, index);
   write();
