@@ -47,6 +47,18 @@ test("an upload that is taken away gives way to the picture that was chosen by n
   assert.deepEqual(shared.spread(1), photo("one"));
 });
 
+test("what the input of another tab says late takes nothing back", (context) => {
+  const part = (id) => ({ closest: () => (id === "denoise-image" ? {} : null) }); // its tab is not open
+  globalThis.document = { getElementById: part };
+  context.after(() => delete globalThis.document);
+  shared.give(photo("one"), "noise-upload");
+  shared.before();
+  shared.give(photo("one"), "denoise-image");
+  assert.deepEqual(shared.spread(1), null);
+  shared.give(photo("two"), "noise-upload");
+  assert.deepEqual(shared.spread(1), photo("two"));
+});
+
 test("only what is on the page is told", () => {
   const gone = { isConnected: true };
   let heard = 0;

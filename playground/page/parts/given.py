@@ -38,4 +38,5 @@ def share_pictures() -> None:
     for view, upload in views:
         view.spread(None, None, uploads, js=f"async () => ({SHARED}).spread({len(uploads)})", queue=False, **QUIET)
         if upload is not None:
-            upload.change(None, upload, None, js=f"async (file) => {{ ({SHARED}).give(file); }}", queue=False, **QUIET)
+            told = f"async (file) => {{ ({SHARED}).give(file, '{upload.elem_id}'); }}"
+            upload.change(None, upload, None, js=told, queue=False, **QUIET)

@@ -46,3 +46,9 @@ export function remember(key, value) {
     /* then it is not kept */
   }
 }
+
+/** Whether the part of this id is in the tab that is open. @param {string} id */
+export function inOpenTab(id) {
+  const part = document.getElementById(id);
+  return part !== null && part.closest("[role=tabpanel][style*=none]") === null;
+}

@@ -5,6 +5,7 @@
 
 import * as address from "./address.js";
 import * as clock from "./clock.js";
+import { inOpenTab } from "./page.js";
 
 const known = (value) => JSON.stringify(value);
 
@@ -107,17 +108,12 @@ function possible({ low, high, whole }, value) {
   return typeof value === "number" && low <= value && value <= high && (!whole || Number.isInteger(value));
 }
 
-/** Whether a control is in the tab that is open. */
-function within({ tab, name }) {
-  const part = document.getElementById(`${tab}-${name}`);
-  return part !== null && part.closest("[role=tabpanel][style*=none]") === null;
-}
-
 /**
  * Whether a change may be a person's: not that of a control in another tab where the open one has a namesake. Gradio
  * tells of some changes twice, and the second time may come when the person has gone on to another value.
  */
 function atHand(index) {
+  const within = ({ tab, name }) => inOpenTab(`${tab}-${name}`);
   const control = state.controls[index];
   return within(control) || !state.controls.some((other) => other.name === control.name && within(other));
 }

@@ -2,7 +2,7 @@
  * and the picture of the Noise tab as numbers, which other widgets show too ("lab:picture").
  */
 
-import { hears } from "./page.js";
+import { hears, inOpenTab } from "./page.js";
 import * as settings from "./settings.js";
 
 // ------------------------------------------------------------------ the picture that was given
@@ -48,8 +48,13 @@ function turn(next, kept) {
   globalThis.dispatchEvent?.(new CustomEvent("lab:given"));
 }
 
-/** A person gave a picture, or took it away: then the last one with a name is back. @param {Given["file"]} file */
-export function give(file) {
+/**
+ * A person gave a picture, or took it away: then the last one with a name is back.
+ * @param {Given["file"]} file @param {string} [input] where, by its id: one in a tab that is not open only says, perhaps
+ * once more and late, what it was told
+ */
+export function give(file, input) {
+  if (input && !inOpenTab(input)) return;
   if (file) return turn({ file, name: null }, true);
   if (!now().file) return;
   const named = past.filter((one) => !one.file).pop();
