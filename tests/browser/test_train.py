@@ -39,6 +39,7 @@ def test_two_moons_are_learnt_in_the_page_alone(page, app_url):
 
 def test_one_step_reset_and_another_level(page, app_url):
     points = opened(page, app_url, "&seed=5")
+    expect(points).to_have_attribute("data-seed", "5")  # the link's, and no more the one that the page starts with
     expect(page.locator("#train-digits-stage")).to_be_hidden()
     loss = points.locator(".count")
     for step in ("1", "2"):
@@ -60,6 +61,10 @@ def test_one_step_reset_and_another_level(page, app_url):
     expect(points).to_have_attribute("data-steps", "3")  # a batch may change while it learns
     page.get_by_role("radio", name="v", exact=True).check()
     expect(points).to_have_attribute("data-steps", "0")  # what is predicted may not
+    points.get_by_role("button", name="Play").click()
+    page.locator("#train-seed input").first.fill("8")
+    expect(points).to_have_attribute("data-seed", "8")
+    expect(points).to_have_attribute("data-playing", "true")  # who has pressed Play sees the new one learnt
 
 
 def test_a_cloud_drawn_with_the_keyboard_is_learnt(page, app_url):

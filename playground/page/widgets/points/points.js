@@ -107,7 +107,7 @@ export function mount({ element, props, watch }) {
     score.canvas.setAttribute("aria-label", `${text("The score at t {t}: arrows learnt, over exact ones", { t: news.t })}. ${learnt}`);
     particles.canvas.setAttribute("aria-label", `${text("Particles that the net denoised, beside exact ones")}. ${said}`);
     Object.assign(host.dataset, { steps: news.steps, learnt: news.learnt.toFixed(4), seconds: news.seconds.toFixed(2), playing });
-    host.dataset.shownT = news.t;
+    Object.assign(host.dataset, { shownT: news.t, seed: given.settings.seed });
     facts.tell("train.seen", news.steps * given.settings.batch);
     facts.tell("train.loss", news.mean);
   });
@@ -153,8 +153,10 @@ export function mount({ element, props, watch }) {
       look(clock.t ?? Math.round(0.3 * next.T), false);
     }
     if (wanted !== key) {
+      const going = playing; // whoever has pressed Play sees the new one learnt
       key = wanted;
       begin();
+      if (going) play(true);
     } else worker.postMessage({ settings: Object.fromEntries(LIVE.map((name) => [name, next.settings[name]])) });
   }
 
