@@ -73,7 +73,9 @@ def test_the_first_minute_leads_from_noise_to_a_picture(page, app_url):
     expect(card).to_have_attribute("data-step", "0")
     slider = page.locator("#noise-scrubber .level")
     expect(slider).to_be_in_viewport(ratio=1)  # what is to be dragged is on the same screen
-    assert Axe().run(page, options=GRADIOS).violations_count == 0
+    page.wait_for_function("window.lab?.('lib/settings.js').then(settings => settings.state.read)")  # it is whole
+    found = Axe().run(page, options=GRADIOS)
+    assert found.violations_count == 0, found.generate_report()
     card.locator(".film").click()
     expect(card).to_have_attribute("data-playing", "true")
     shown = "node => [...node.getContext('2d').getImageData(0, 0, 32, 32).data].join()"
