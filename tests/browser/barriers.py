@@ -10,9 +10,13 @@ SHORT = {"resultTypes": ["violations"]}  # axe would describe every part of the 
 GRADIOS = SHORT | {"rules": {"aria-prohibited-attr": {"enabled": False}}}
 COLOURS = SHORT | {"runOnly": ["color-contrast"]}
 
+# The buttons above the tabs have their words, which come with their scripts.
+NAMED = "[...document.querySelectorAll('.projector, #lessons .open')].every((button) => button.textContent)"
+
 
 def no_barrier(page, part: str | None = None, rules: dict | None = None) -> None:
     """There is none in the page, or in the part of it that a selector names; the page is light after that."""
+    page.wait_for_function(NAMED)
     for dark, asked in ((False, rules or (SHORT if part else GRADIOS)), (True, COLOURS)):
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
         page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished)).then(() => true)")

@@ -4,7 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from playground.lessons.glossary import GLOSSARY
-from tests.browser.barriers import GRADIOS
+from tests.browser.barriers import GRADIOS, NAMED
 
 BUBBLE = "#glossary .bubble"
 
@@ -73,7 +73,7 @@ def test_the_first_minute_leads_from_noise_to_a_picture(page, app_url):
     expect(card).to_have_attribute("data-step", "0")
     slider = page.locator("#noise-scrubber .level")
     expect(slider).to_be_in_viewport(ratio=1)  # what is to be dragged is on the same screen
-    page.wait_for_function("window.lab?.('lib/settings.js').then(settings => settings.state.read)")  # it is whole
+    page.wait_for_function(NAMED)
     found = Axe().run(page, options=GRADIOS)
     assert found.violations_count == 0, found.generate_report()
     card.locator(".film").click()
