@@ -91,11 +91,11 @@ def cores() -> ThreadPoolExecutor:
 @contextlib.contextmanager
 def _computing_with(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    compute_with(count)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        compute_with(before)  # part of it is the whole process's
+        torch.set_num_threads(before)  # part of it is the whole process's
 
 
 def one_thread() -> contextlib.AbstractContextManager[None]:

@@ -116,9 +116,11 @@ class _Page:
         where = scope["scheme"], scope["path"], scope.get("root_path"), *(headers.get(name) for name in TOLD)
         key = *where, "gzip" in headers.get("accept-encoding", "")
         async with self.making:
-            page = self.pages.get(key) or await self._made(scope, receive)
-            if page.status_code == 200:
-                self.pages = dict([*self.pages.items(), (key, page)][-KEPT:])
+            page = self.pages.get(key)
+            if page is None:
+                page = await self._made(scope, receive)
+                if page.status_code == 200:
+                    self.pages = dict([*self.pages.items(), (key, page)][-KEPT:])
         if headers.get("if-none-match") == page.headers["etag"]:
             page = Response(status_code=304, headers={name: page.headers[name] for name in ("etag", "cache-control")})
         await page(scope, receive, send)

@@ -106,8 +106,8 @@ export function mount({ element, props, watch }) {
     put($(".status"), learnt);
     score.canvas.setAttribute("aria-label", `${text("The score at t {t}: arrows learnt, over exact ones", { t: news.t })}. ${learnt}`);
     particles.canvas.setAttribute("aria-label", `${text("Particles that the net denoised, beside exact ones")}. ${said}`);
-    Object.assign(host.dataset, { steps: news.steps, learnt: news.learnt.toFixed(4), seconds: news.seconds.toFixed(2), playing });
-    Object.assign(host.dataset, { shownT: news.t, seed: given.settings.seed });
+    const numbers = { steps: news.steps, learnt: news.learnt.toFixed(4), seconds: news.seconds.toFixed(2), shownT: news.t };
+    Object.assign(host.dataset, { ...numbers, seed: given.settings.seed, playing });
     facts.tell("train.seen", news.steps * given.settings.batch);
     facts.tell("train.loss", news.mean);
   });
