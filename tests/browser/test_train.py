@@ -37,6 +37,17 @@ def test_two_moons_are_learnt_in_the_page_alone(page, app_url):
     assert "knows 9" in points.locator(".status").inner_text()
 
 
+def test_a_button_pressed_before_its_script_has_come_is_not_lost(page, app_url):
+    held = []
+    page.route("**/points/points.js", lambda route: held.append(route))
+    page.goto(f"{app_url}/?tab=train")
+    page.locator("#train-points-play").click()
+    assert until(lambda: held or page.wait_for_timeout(20))
+    held[0].continue_()
+    expect(page.locator("#train-points .points")).to_have_attribute("data-playing", "true")
+    page.unroute_all()
+
+
 def test_one_step_reset_and_another_level(page, app_url):
     points = opened(page, app_url, "&seed=5")
     expect(points).to_have_attribute("data-seed", "5")  # the link's, and no more the one that the page starts with

@@ -29,13 +29,25 @@ async function fetched(props) {
   return new Proxy(props, { get: (all, /** @type {string} */ name) => kept.get(all[name]?.put_aside) ?? all[name] });
 }
 
+/** Remembers which buttons are pressed while nothing answers them yet; what it returns presses each once more. */
+function pressed(element) {
+  const buttons = new Set();
+  const note = (event) => buttons.add(event.target.closest("button"));
+  element.addEventListener("click", note);
+  return () => {
+    element.removeEventListener("click", note);
+    for (const button of buttons) button?.click();
+  };
+}
+
 /**
- * Loads ../NAME/NAME.js and the reader's language, and starts the widget.
+ * Loads ../NAME/NAME.js and the reader's language, and starts the widget. What is pressed meanwhile is not lost.
  * @param {string} name
  * @param {Ui} ui
  * @param {string[]} locales
  */
 export async function mount(name, ui, locales) {
+  const again = pressed(ui.element);
   let widget, props;
   try {
     [widget, props] = await Promise.all([import(`../${name}/${name}.js`), fetched(ui.props), load(locales)]);
@@ -45,4 +57,5 @@ export async function mount(name, ui, locales) {
   }
   widget.mount({ ...ui, props });
   ui.element.dataset.mounted = name;
+  again();
 }
