@@ -7,7 +7,6 @@ from playground.runs.museum import PIECES
 
 def test_pieces_are_found_made_and_measured(page, app_url):
     page.goto(f"{app_url}/?tab=museum&museum=timestep")
-    page.wait_for_function("window.lab?.('lib/settings.js').then(settings => settings.state.read)")  # the address
     player, about = page.locator("#museum-player .player"), page.locator("#museum-about")
     seen = page.locator("#museum-seen")
     expect(seen).to_contain_text("t one step ahead")

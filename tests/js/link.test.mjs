@@ -93,6 +93,18 @@ test("what a link restored stays, though a handler sets it to a default", () => 
   assert.deepEqual(settings.changed(0, 0.25), { value: 0.25 });
 });
 
+test("who is faster than the server keeps what they have set, but for what the link locks", () => {
+  fresh([{ tab: "a", name: "eta", value: 0 }, { tab: "a", name: "seed", value: 7 }, { tab: "a", name: "prompt", value: "" }]);
+  settings.state.read = false;
+  settings.changed(0, 0.25);
+  settings.put("seed", 9);
+  settings.linked({ eta: 0.5, seed: 3, prompt: "cat" }, ["seed"]);
+  assert.deepEqual(settings.state.values, { eta: 0.25, seed: 3, prompt: "cat" });
+  settings.linked({ eta: 0.5 }, []); // another link, later
+  assert.equal(settings.state.values.eta, 0.5);
+  settings.state.read = false;
+});
+
 test("a value in a link is written as the server writes it", () => {
   assert.ok(fixture.as_text.length > 20);
   for (const [value, want] of fixture.as_text) assert.equal(asText(value), want);

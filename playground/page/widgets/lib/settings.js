@@ -87,6 +87,18 @@ export function restore(values) {
   for (const [name, value] of Object.entries(values)) put(name, value);
 }
 
+/**
+ * What the address asks for. Who has set something before the server had read it keeps that; what is locked is the link's.
+ * @param {Record<string, any>} values
+ * @param {string[]} lock
+ */
+export function linked(values, lock) {
+  const theirs = state.read ? [] : Object.keys(state.values).filter((name) => !lock.includes(name));
+  state.read = true;
+  restore(Object.fromEntries(Object.entries(values).filter(([name]) => !theirs.includes(name))));
+  if (theirs.length) write();
+}
+
 /** Everything is as the page starts. */
 export function reset() {
   const free = ({ name }) => name in state.values && !state.locked.has(name);

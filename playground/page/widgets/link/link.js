@@ -26,7 +26,9 @@ export function mount(ui) {
 
   let opening = null; // the tab that a link asks for, until it is open or a person does something
   let since = 0; // when something was said last
-  const touch = () => {
+  let gone = false; // whether a person has pressed a tab
+  const touch = (event) => {
+    gone ||= Boolean(event.target.closest?.("[role=tab], .overflow-dropdown button"));
     if (Date.now() - since > 1500) $(".said").textContent = ""; // it has been seen
     opening = null;
     state.firm = {};
@@ -181,10 +183,9 @@ export function mount(ui) {
   function take() {
     const news = ui.props.value;
     if (!news || !news.settings) return;
-    state.read = true;
     const { tab, ...values } = news.settings;
-    if (tab) (opening = tab), open(200);
-    settings.restore(values);
+    if (tab && (state.read || !(gone || opening))) (opening = tab), open(200);
+    settings.linked(values, news.lock);
     worksheet.hide(news.hide);
     worksheet.lock(news.lock);
     // A worksheet's locks are the teacher's, who has `reveal` in the address.
