@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from urllib.parse import urljoin
 
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", DO_NOT_TRACK="1")
@@ -86,15 +87,27 @@ def engine(tiny_checkpoint):
     engine.close()
 
 
+@contextmanager
+def launched(demo, **options):
+    """The address of a page that is served meanwhile, on a free port of this machine."""
+    options = {"ssr_mode": False, "run_history": False} | options
+    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **options)
+    try:
+        yield url.rstrip("/")
+    finally:
+        try:
+            demo.close(verbose=False)
+        except RuntimeError:  # Gradio wakes who waits in the server's thread from this one, while some of them leave
+            demo.server.close()
+
+
 @pytest.fixture(scope="session")
 def app_url():
     """The whole page, served on a free port of this machine."""
     import app
 
-    demo = app.build()
-    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **app.LAUNCH)
-    yield url.rstrip("/")
-    demo.close()
+    with launched(app.build(), **app.LAUNCH) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import statistics
 from playwright.sync_api import sync_playwright
 
 import app
-from tests.conftest import browser_path
+from tests.conftest import browser_path, launched
 
 FIRST = "document.querySelector('#noise-scrubber canvas[data-view=x_t]')?.getAttribute('aria-label')"
 CURVES = "#schedules-curves .curves[data-drawn]"
@@ -51,9 +51,7 @@ def visit(context, url: str) -> dict:
 
 
 def main(visits: int = 5) -> None:
-    demo = app.build()
-    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **app.LAUNCH)
-    with sync_playwright() as playwright:
+    with launched(app.build(), **app.LAUNCH) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu"])
         found: dict[str, list[dict]] = {"new": [], "again": []}
         for _visit in range(visits):
@@ -61,7 +59,6 @@ def main(visits: int = 5) -> None:
             found["new"].append(visit(context, url))
             found["again"].append(visit(context, url))
             context.close()
-    demo.close()
     for who, rows in found.items():
         print(who, *(f"  {name}: {statistics.median(row[name] for row in rows):,.0f}" for name in rows[0]), sep="\n")
 

@@ -26,7 +26,7 @@ from playground.predictions import q_sample
 from playground.runs.forward import chosen_picture, schedule_of
 from playground.runs.wire import curve_value, picture_value
 from playground.samplers.noise import noise_of
-from tests.conftest import browser_path
+from tests.conftest import browser_path, launched
 
 SIZES = (256, 512)
 REDRAW = """() => { const lab = document.querySelector('#noise-scrubber .lab-scrubber').lab; const times = [];
@@ -80,25 +80,24 @@ def plain(size: int) -> gr.Blocks:
 
 def measured(browser, demo: gr.Blocks, is_ours: bool) -> dict:
     options = {"head": head(), "app_kwargs": {"routes": [served.ROUTE]}}
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, **options)
-    page = browser.new_page(viewport={"width": 1366, "height": 768}, reduced_motion="reduce")
-    try:
-        page.goto(url)
-        page.wait_for_function(
-            "!!document.querySelector('#noise-scrubber .snr')?.textContent"
-            if is_ours
-            else "!!document.querySelector('#plain-image img')"
-        )
-        page.wait_for_load_state("networkidle")
-        times = page.evaluate(REDRAW) if is_ours else [page.evaluate(ONE, 100 + 70 * k) for k in range(11)]
-        requests = []
-        page.on("request", lambda request: requests.append(request.url))
-        shown = page.evaluate(DRAG, is_ours)
-        asked = [url for url in requests if not url.startswith(("data:", "blob:"))]
-        return {"ms": statistics.median(times), "least_ms": min(times), "fps": shown, "requests": len(asked)}
-    finally:
-        page.close()
-        demo.close()
+    with launched(demo, **options) as url:
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, reduced_motion="reduce")
+        try:
+            page.goto(url)
+            page.wait_for_function(
+                "!!document.querySelector('#noise-scrubber .snr')?.textContent"
+                if is_ours
+                else "!!document.querySelector('#plain-image img')"
+            )
+            page.wait_for_load_state("networkidle")
+            times = page.evaluate(REDRAW) if is_ours else [page.evaluate(ONE, 100 + 70 * k) for k in range(11)]
+            requests = []
+            page.on("request", lambda request: requests.append(request.url))
+            shown = page.evaluate(DRAG, is_ours)
+            asked = [url for url in requests if not url.startswith(("data:", "blob:"))]
+            return {"ms": statistics.median(times), "least_ms": min(times), "fps": shown, "requests": len(asked)}
+        finally:
+            page.close()
 
 
 def main() -> None:

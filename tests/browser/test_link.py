@@ -10,6 +10,7 @@ from playground.page.controls import Page, control
 from playground.page.translations import TRANSLATIONS, _, i18n
 from playground.page.widgets import head, served
 from playground.page.widgets.link import link
+from tests.conftest import launched
 
 DOTTED = "A sentence. With dots: and more."
 
@@ -31,12 +32,8 @@ def url():
                 seed = control("seed", "denoise")
                 gr.Button(_(DOTTED), elem_id="new").click(lambda: 4242, None, seed, api_visibility="private")
         link(demo, tabs)
-    _app, url, _share = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False,
-        head=head(), i18n=i18n(), app_kwargs={"routes": [served.ROUTE]},
-    )  # fmt: skip
-    yield url
-    demo.close()
+    with launched(demo, head=head(), i18n=i18n(), app_kwargs={"routes": [served.ROUTE]}) as url:
+        yield url
 
 
 def opened(page, url, query=""):

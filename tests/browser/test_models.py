@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from playground import checkpoints
 from playground.runs.settings import with_defaults
 from playground.training.showing import strip
-from tests.conftest import until
+from tests.conftest import launched, until
 from tests.models.test_diffusers import saved
 
 VOCABULARY = {
@@ -63,10 +63,8 @@ def models(tiny_checkpoint, tmp_path_factory):
 def url(models):
     import app
 
-    demo = app.build(with_defaults(checkpoint="spoken"))
-    _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **app.LAUNCH)
-    yield url.rstrip("/")
-    demo.close()
+    with launched(app.build(with_defaults(checkpoint="spoken")), **app.LAUNCH) as url:
+        yield url
 
 
 def opened(page, url, query="tab=generate&count=1&steps=4"):

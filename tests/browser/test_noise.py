@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from playground.checkpoints import load
 from playground.engine import Engine
 from playground.images import to_pixels
-from playground.images.bundled import picture
+from playground.images.bundled import PICTURES, picture
 from playground.page.controls import Page
 from playground.page.tabs import noise
 from playground.page.theme import CSS, THEME
@@ -23,6 +23,7 @@ from playground.predictions import q_sample
 from playground.runs.forward import chosen_picture, schedule_of
 from playground.samplers.noise import noise_of
 from tests.browser.barriers import no_barrier
+from tests.conftest import launched, until
 
 ROOT = "#noise-scrubber"
 SLIDER = f"{ROOT} input[type=range]"
@@ -39,9 +40,8 @@ def url(tiny_checkpoint):
     demo.queue(api_open=False)
     options = {"theme": THEME, "css_paths": CSS, "head": head(), "i18n": i18n(), "footer_links": ["gradio"]}
     options["app_kwargs"] = {"routes": [served.ROUTE]}
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False, **options)
-    yield url.rstrip("/")
-    demo.close()
+    with launched(demo, **options) as url:
+        yield url
     engine.close()
 
 
@@ -273,6 +273,18 @@ def test_what_the_network_sees_once_and_live_and_the_chain(opened):
     go(page, 10)
     page.locator("#noise-picture label").nth(2).click()
     page.locator(f"{ROOT} .chain .pictures").wait_for(state="hidden")  # it was another picture's answer
+
+    page.locator(f"{ROOT} .live").uncheck()
+    held = []
+    page.route("**/component_server**", lambda route: route.continue_() if held else held.append(route))
+    page.locator(f"{ROOT} .once").click()
+    assert until(lambda: held or page.wait_for_timeout(20))
+    page.locator("#noise-picture label").nth(1).click()  # before the answer has come
+    expect(note).to_have_text("")
+    held[0].continue_()
+    expect(note).to_contain_text("t 10:")
+    page.unroute_all()
+    assert off(canvas(page, "truth"), to_pixels(chosen_picture(picture(list(PICTURES)[1]), None, 16))[0]) <= 2
 
 
 def test_something_moves_before_any_click_and_stops_for_a_hand(page, url):

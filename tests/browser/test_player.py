@@ -22,7 +22,7 @@ from playground.runs.frames import (
     news,
     opening,
 )
-from tests.conftest import WAIT
+from tests.conftest import WAIT, launched
 
 STEPS = 50
 LONG = 400  # of a run that is to be stopped
@@ -81,17 +81,8 @@ def url():
         latent.click(errors_shown(lambda: (yield from stream(STEPS, latent=8))), None, view, **quiet)
         duel.click(errors_shown(lambda: (yield from stream(STEPS, lanes=2))), None, view, **quiet)
         stop_on(stop, [running], "test-player")
-    _app, address, _share = demo.launch(
-        server_name="127.0.0.1",
-        prevent_thread_lock=True,
-        quiet=True,
-        run_history=False,
-        ssr_mode=False,
-        head=head(),
-        app_kwargs={"routes": [ROUTE, served.ROUTE]},
-    )
-    yield address
-    demo.close()
+    with launched(demo, head=head(), app_kwargs={"routes": [ROUTE, served.ROUTE]}) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from playground.page.widgets import head
 from playground.page.widgets import served as scripts
+from tests.conftest import launched
 
 SLOW = 1.5  # seconds that the word of the stream's end takes to the page
 
@@ -36,13 +37,9 @@ def served(request):
         first, second, said = gr.Button("First"), gr.Button("Second"), gr.Textbox(label="Said")
         first.click(lambda: "one", None, said)
         second.click(lambda: "two", None, said)
-    app, url, _ = demo.launch(
-        head=head() if request.param else None, app_kwargs={"routes": [scripts.ROUTE]},
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True,
-    )  # fmt: skip
-    app.middleware_stack = SlowEnd(app.middleware_stack or app.build_middleware_stack())
-    yield request.param, url
-    demo.close()
+    with launched(demo, head=head() if request.param else None, app_kwargs={"routes": [scripts.ROUTE]}) as url:
+        demo.app.middleware_stack = SlowEnd(demo.app.middleware_stack or demo.app.build_middleware_stack())
+        yield request.param, url
 
 
 @contextlib.contextmanager

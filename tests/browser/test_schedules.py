@@ -23,7 +23,7 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
-from tests.conftest import WAIT, until
+from tests.conftest import WAIT, launched, until
 
 CURVES = "#schedules-curves .curves"
 
@@ -38,13 +38,9 @@ def url(tiny_checkpoint):
                 with gr.Tab(tab.TITLE, id=name) as tabs[name]:
                     tab.build(page)
         link(demo, tabs)
-    _app, address, _share = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, head=head(),
-        app_kwargs={"routes": [served.ROUTE]},
-        theme=THEME, css_paths=CSS,
-    )  # fmt: skip
-    yield address
-    demo.close()
+    routes = {"routes": [served.ROUTE]}
+    with launched(demo, head=head(), app_kwargs=routes, theme=THEME, css_paths=CSS) as address:
+        yield address
     engine.close()
 
 

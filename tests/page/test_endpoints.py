@@ -18,6 +18,7 @@ from playground.errors import UserError
 from playground.page.controls import CALM, Page
 from playground.page.endpoints import PATH, endpoint, endpoint_page
 from playground.runs.settings import with_defaults
+from tests.conftest import launched
 
 
 def draw(
@@ -64,9 +65,8 @@ def demo(tmp_path_factory):
             endpoint(named, "named")
         endpoint_page(demo, page)
         demo.queue(api_open=False)
-        demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
-        yield demo
-        demo.close()
+        with launched(demo):
+            yield demo
 
 
 @pytest.fixture(scope="module")

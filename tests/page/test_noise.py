@@ -20,6 +20,7 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import EPS_SCALE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
+from tests.conftest import launched
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,8 @@ def client(engine):
         noise.build(page)
     endpoint_page(demo, page)
     demo.queue(api_open=False)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
-    yield Client(url, verbose=False)
-    demo.close()
+    with launched(demo) as url:
+        yield Client(url, verbose=False)
 
 
 def opened(files) -> dict[str, np.ndarray]:

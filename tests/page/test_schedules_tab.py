@@ -30,6 +30,7 @@ from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES, custom, drawn
 from playground.theory.objective import discretised_nll, loss_weight, prior_kl, step_weight
 from playground.theory.objective import drawn as drawn_ts
+from tests.conftest import launched
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,9 +50,8 @@ def client(engine):
         link(demo, {})
     endpoint_page(demo, page)
     demo.queue(api_open=False)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
-    yield Client(url, verbose=False)
-    demo.close()
+    with launched(demo) as url:
+        yield Client(url, verbose=False)
 
 
 # ------------------------------------------------------------------------------------ schedules

@@ -11,6 +11,8 @@ from gradio import state_holder
 from gradio_client import Client
 from starlette.testclient import TestClient
 
+from tests.conftest import launched
+
 FILE = Path(__file__).parents[2] / "playground" / "page" / "undocumented.py"
 TOLD = {  # read and not imported: where something is missing the import fails, and says less than the tests here
     node.targets[0].id: ast.literal_eval(node.value)
@@ -95,8 +97,7 @@ def test_a_session_keeps_no_configuration_and_its_events_work(light):
             return gr.update(value=steps + 1, maximum=20), kept + steps, kept + steps
 
         gr.Button().click(more, [steps, kept], [steps, kept, told], api_name="more")
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, run_history=False)
-    try:
+    with launched(demo) as url:
         client = Client(url, verbose=False)
         assert client.predict(2, api_name="/more")[1] == 2
         assert client.predict(15, api_name="/more")[1] == 17  # the session's own state, and its slider's new maximum
@@ -106,8 +107,6 @@ def test_a_session_keeps_no_configuration_and_its_events_work(light):
         other = Client(url, verbose=False)
         with pytest.raises(Exception, match="greater than maximum"):
             other.predict(15, api_name="/more")
-    finally:
-        demo.close()
 
 
 @pytest.mark.parametrize("meta", [None, {}, {"_type": "mine"}, "gradio.FileData"])

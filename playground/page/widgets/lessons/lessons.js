@@ -294,13 +294,6 @@ export function mount(ui) {
           await new Promise((resolve) => setTimeout(resolve, 50));
         await followed();
         press(button[1]);
-        // The Noise tab drops an answer about a picture that has changed meanwhile; then it is asked once more.
-        const here = place;
-        for (let tries = 0; tries < 5 && button[1].startsWith("noise-"); tries++) {
-          await new Promise((resolve) => setTimeout(resolve, 4000));
-          if (place !== here || panel.dataset.state !== "asked") break;
-          press(button[1]);
-        }
       }
     }
   }

@@ -230,24 +230,26 @@ export function mount({ element, props, server, watch }) {
   };
 
   /**
-   * A question whose answer appears in `section`: latest wins, and an answer about a picture or a schedule that has
-   * gone meanwhile is dropped. `answered(answer)` draws it and returns the line above it.
+   * A question whose answer appears in `section`: latest wins, and where the picture or the schedule has changed
+   * meanwhile it is asked again about what is there now. `answered(answer)` draws it and returns the line above it.
    */
   function questionIn(section, ask, answered) {
     const note = $(`${section} .note`);
+    const asked = () => {
+      if (!note.textContent) note.textContent = text("One moment …");
+      post({ x0, alphaBar });
+    };
     const post = pump(
       () => ask(question()),
       (answer, about) => {
-        if (!root.isConnected || about.x0 !== x0 || about.alphaBar !== alphaBar) return;
+        if (!root.isConnected) return;
+        if (about.x0 !== x0 || about.alphaBar !== alphaBar) return asked();
         note.textContent = answer.error || answered(answer);
         if (!answer.error) $(`${section} .pictures`).hidden = false;
       },
       () => (note.textContent = text("The server did not answer.")),
     );
-    return () => {
-      if (!note.textContent) note.textContent = text("One moment …");
-      post({ x0, alphaBar });
-    };
+    return asked;
   }
 
   const look = questionIn(".look", (asked) => server.look(asked), (answer) => {
