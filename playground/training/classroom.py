@@ -10,9 +10,11 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import tempfile
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable
+from pathlib import Path
 
 from playground.errors import UserError
 from playground.models.devices import compute_with
@@ -86,28 +88,33 @@ class Classroom:
     def _work(self) -> None:
         compute_with(1)
         _make_way()
-        while True:
-            with self._change:
-                while not self._line and not self._closed:
-                    self._change.wait()
-                if not self._line:
-                    return
-                training = self._line[0]
-            training.run()
-            with self._change:
-                self._line.pop(0)
-                if training.plan.key is not None and training._stop:  # half a training is nobody else's
-                    if self._shared.get(training.plan.key) is training:
-                        del self._shared[training.plan.key]
-                while len(self._shared) > KEPT:
-                    _key, oldest = self._shared.popitem(last=False)
-                    if oldest.ended and not oldest.people:
-                        oldest.discard()
-            self._warm.append(training)
-            if len(self._warm) > KEPT:
-                self._warm.popleft().trainer = None  # its checkpoint stays
-            if not training.people and training not in self._shared.values():
-                training.discard()
+        with tempfile.TemporaryDirectory(prefix="training-") as drawer:  # what came of trainings goes with this process
+            while training := self._next():
+                training.run(Path(drawer))
+                self._put_away(training)
+
+    def _next(self) -> Training | None:
+        """The first in line, as soon as there is one; None when no more is made."""
+        with self._change:
+            while not self._line and not self._closed:
+                self._change.wait()
+            return self._line[0] if self._line else None
+
+    def _put_away(self, training: Training) -> None:
+        with self._change:
+            self._line.pop(0)
+            if training.plan.key is not None and training._stop:  # half a training is nobody else's
+                if self._shared.get(training.plan.key) is training:
+                    del self._shared[training.plan.key]
+            while len(self._shared) > KEPT:
+                _key, oldest = self._shared.popitem(last=False)
+                if oldest.ended and not oldest.people:
+                    oldest.discard()
+        self._warm.append(training)
+        if len(self._warm) > KEPT:
+            self._warm.popleft().trainer = None  # its checkpoint stays
+        if not training.people and training not in self._shared.values():
+            training.discard()
 
 
 def _make_way() -> None:

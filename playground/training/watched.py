@@ -7,7 +7,6 @@ import logging
 import math
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 import zipfile
@@ -145,11 +144,11 @@ class Training:
 
     # ------------------------------------------------------------------------------------------ for its thread
 
-    def run(self) -> None:
-        """Trains to the end, or until it is stopped or fails."""
+    def run(self, drawer: Path) -> None:
+        """Trains to the end, or until it is stopped or fails. The checkpoint that comes of it lies in `drawer`."""
         self.started = True
         try:
-            status = "stopped" if self._stop else self._train()
+            status = "stopped" if self._stop else self._train(drawer)
         except UserError as error:
             self._tell({"end": {"status": "failed", "message": str(error)}})
         except Exception as error:
@@ -163,7 +162,7 @@ class Training:
             self.ended = True
             self._change.notify_all()
 
-    def _train(self) -> str:
+    def _train(self, drawer: Path) -> str:
         plan = self.plan
         trainer, shown = plan.make()
         self.trainer = trainer
@@ -213,7 +212,7 @@ class Training:
             self._tell({"look": look(trainer, shown, x, level) | {"images": trainer.images}})
         trainer.seconds = time.monotonic() - began
         if trainer.step:
-            self._keep(trainer, mean)
+            self._keep(trainer, mean, drawer)
         return "stopped" if progress < 1 else "done"
 
     def _within(self, minutes: float) -> int:
@@ -225,9 +224,9 @@ class Training:
             trainer.train_step(0.0)
         return math.ceil(minutes * 60 / (time.monotonic() - began) * TRIED) * trainer.recipe.batch
 
-    def _keep(self, trainer: Trainer, loss: float) -> None:
+    def _keep(self, trainer: Trainer, loss: float, drawer: Path) -> None:
         getattr(trainer, "finish", lambda: None)()
-        folder = Path(tempfile.mkdtemp(prefix="training-")) / f"{self.plan.name}-{secrets.token_hex(8)}"
+        folder = drawer / f"{self.plan.name}-{secrets.token_hex(8)}"
         trainer.mean.save(folder, write_card(trainer, folder.name, self.plan.data, loss, {}, True))
         self.folder = folder
 
@@ -239,7 +238,7 @@ class Training:
     def discard(self) -> None:
         """Deletes what came of it."""
         if self.folder:
-            shutil.rmtree(self.folder.parent, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = self.trainer = None
 
 

@@ -84,6 +84,8 @@ def test_trainings_of_ones_own_are_ones_own_and_the_same_settings_give_the_same(
     folder = one.folder
     room.leave(one, "a")
     assert not folder.exists() and other.folder.exists()  # gone with its person, and nobody else's with it
+    room.close()
+    assert not other.folder.parent.exists()  # and all of them with the page
 
 
 def test_what_nobody_watches_stops_at_its_next_step(room):
