@@ -264,6 +264,17 @@ def test_stop_keeps_what_has_come_also_from_another_tab(lab):
     assert data["run"] != stopped["run"] and data["received"] == str(STEPS + 1)
 
 
+def test_a_run_asked_for_further_down_comes_into_sight(lab):
+    lab.set_viewport_size({"width": 390, "height": 300})
+    lab.get_by_role("button", name="Duel").scroll_into_view_if_needed()
+    lab.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    picture = lab.locator("#test-player .main canvas")
+    expect(picture).not_to_be_in_viewport()
+    press(lab, "Quick")
+    expect(picture).to_be_in_viewport()
+    lab.set_viewport_size({"width": 1366, "height": 768})
+
+
 def test_lanes_move_in_lock_step(lab):
     press(lab, "Duel")
     until(lab, "done")

@@ -80,6 +80,14 @@ export function mount(ui) {
     changed.clear();
     older();
     say(text("Waiting for the first step…"));
+    if (!message.start.example) inSight();
+  }
+
+  /** A run that was asked for is seen, from wherever on the page that was done: a narrow one has its button always in reach. */
+  function inSight() {
+    const { top, height } = $(".lanes").getBoundingClientRect();
+    const middle = top + height / 2;
+    if (height && (middle < 0 || middle > innerHeight)) player.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
   }
 
   function finish() {
