@@ -116,7 +116,8 @@ def painted(
         return drawn(values, to_tensor(lines, engine.picture_size)[0].mean(dim=0) > 0, who)
     if mask is not None:
         return filling(values, picture, mask_of(mask, engine.picture_size), who)
-    return Live(engine, [lane_for(engine, values, start=to_tensor(picture, engine.picture_size))], "error", who)
+    lane = lane_for(engine, values, start=to_tensor(picture, engine.picture_size))
+    return Live(engine, [lane], _curve([lane]), who)
 
 
 def drawn(values: Mapping[str, object], lines: Tensor, who: object = None) -> Live:

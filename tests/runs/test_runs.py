@@ -128,7 +128,8 @@ def test_where_a_prompt_asks_for_another_picture_nothing_is_an_error(tiny_checkp
     checkpoints.offer(str(tiny_checkpoint))
     image = Image.new("RGB", (16, 16), "teal")
     values = {"checkpoint": "tiny", "start": "picture", "image": image, "steered": True, "steps": 4, **asked}
-    for run in (experiments.prepared(values), experiments.editing(values, image, [0.5, 1])):
+    painted = experiments.painted(values | {"strength": 0.5}, image)
+    for run in (experiments.prepared(values), experiments.editing(values, image, [0.5, 1]), painted):
         assert run.curve == ("error" if known else "change")
         opened, *rest = list(run.messages())
         assert ("truth" in opened["start"]) == known
