@@ -23,10 +23,10 @@ test("an entry is found by its words, its sign and its source", () => {
 });
 
 test("values as a person reads them", () => {
-  assert.equal(readable(-0.5, {}), "−0.5");
+  assert.equal(readable(-0.5), "−0.5");
   assert.equal(readable(["linear", "cosine"], { linear: "Linear", cosine: "Cosine" }), "Linear, Cosine");
-  assert.equal(readable("x".repeat(40), {}).length, 28);
-  assert.equal(readable("", {}), "–");
+  assert.equal(readable("x".repeat(40)).length, 28);
+  assert.equal(readable(""), "–");
 });
 
 test("a change is told by what was measured in the same tab, the most telling number first", () => {
@@ -68,7 +68,7 @@ test("the line speaks once a control rests, of what it was before, and not of a 
   glossary.settings.t = "t";
   Object.assign(settings.state, { table: ["t"], defaults: { t: 400, tab: "noise" } });
   const line = { isConnected: true, textContent: "" };
-  makeChanges(/** @type {any} */ (line), {}, () => true);
+  makeChanges(/** @type {any} */ (line), () => true);
   facts.tell("noise.alpha_bar", 0.68);
   facts.tell("noise.t", 380); // where the opening film stands, whatever is set
   mock.timers.tick(1000);
@@ -89,5 +89,13 @@ test("the line speaks once a control rests, of what it was before, and not of a 
   settings.put("t", 200, "settings");
   mock.timers.tick(1000);
   assert.equal(line.textContent, "");
+
+  glossary.terms.paint_mode = { name: "Painting makes", plain: "What becomes of strokes.", effect: "another use of them" };
+  glossary.settings.paint_mode = "paint_mode";
+  const words = { fill: "What is masked anew", mix: "A mixture with another picture" };
+  Object.assign(settings.state, { controls: [{ tab: "paint", name: "paint_mode", value: "fill" }], words: { paint_mode: words } });
+  settings.put("paint_mode", "mix", "canvas");
+  mock.timers.tick(1000);
+  assert.equal(line.textContent, "Painting makes What is masked anew → A mixture with another picture: another use of them.");
   mock.timers.reset();
 });

@@ -10,13 +10,14 @@ const REST = 900; // ms without a further change
 const SHOWN = 9000; // ms that the line stays
 const LATE = 5000; // and in which the server may still count what a run would cost
 
-/** A value as a person reads it. @param {Record<string, string>} titles */
-export function readable(value, titles) {
+/** A value as a person reads it. @param {Record<string, string>} [words] of a choice: value → what stands beside it */
+export function readable(value, words = {}) {
   if (typeof value === "boolean") return value ? "✓" : "–";
   if (typeof value === "number") return String(+value.toPrecision(5)).replace("-", "−");
-  if (Array.isArray(value)) return value.map((one) => readable(one, titles)).join(", ") || "–";
-  const words = titles[value] ? text(titles[value]) : String(value ?? "");
-  return words.length > 28 ? `${words.slice(0, 27)}…` : words || "–";
+  if (Array.isArray(value)) return value.map((one) => readable(one, words)).join(", ") || "–";
+  if (words[value]) return text(words[value]);
+  const written = String(value ?? "");
+  return written.length > 28 ? `${written.slice(0, 27)}…` : written || "–";
 }
 
 /** Facts that say what a change did, the most telling one first: which, and the sentence with what was before and is now. */
@@ -39,7 +40,7 @@ export function sentence(what, tab, before, after) {
     for (const [fact, now] of after) {
       const then = before.get(fact);
       if (!fact.startsWith(`${tab}.`) || !(/** @type {RegExp} */ (name).test(fact)) || typeof then !== "number" || then === now) continue;
-      const values = { what, before: /** @type {any} */ (show)(then, {}), after: /** @type {any} */ (show)(now, {}) };
+      const values = { what, before: /** @type {any} */ (show)(then), after: /** @type {any} */ (show)(now) };
       if (values.before !== values.after) return /** @type {any} */ (say)(values);
     }
   }
@@ -48,10 +49,9 @@ export function sentence(what, tab, before, after) {
 
 /**
  * @param {HTMLElement} line
- * @param {Record<string, string>} titles of samplers and schedules, by name
  * @param {() => boolean} wanted whether it is to speak
  */
-export function makeChanges(line, titles, wanted) {
+export function makeChanges(line, wanted) {
   const known = new Map(Object.entries(settings.state.values)); // name → value that was set last
   const runs = new Map(); // tab → {values, facts} of its last run
   let rested = new Map(facts); // the facts while nothing moved
@@ -63,8 +63,9 @@ export function makeChanges(line, titles, wanted) {
   const start = (name) => settings.state.controls.find((control) => control.name === name)?.value ?? settings.state.defaults[name];
   const value = (name) => (known.has(name) ? known.get(name) : start(name)); // not the store's: that has the new one already
   const label = (name) => (name.length === 1 ? name : text(glossary.terms[glossary.settings[name]].name));
+  const read = (name, one) => readable(one, settings.state.words[name]);
   const described = ({ name, before, after }) =>
-    text("{name} {before} → {after}", { name: label(name), before: readable(before, titles), after: readable(after, titles) });
+    text("{name} {before} → {after}", { name: label(name), before: read(name, before), after: read(name, after) });
 
   function say(words) {
     clearTimeout(fading);
@@ -81,7 +82,7 @@ export function makeChanges(line, titles, wanted) {
     const tab = settings.state.tab || settings.get("tab");
     // The page may have shown another t than the one that is set: its opening film goes through them all.
     if (change?.name === "t" && before.has(`${tab}.t`)) change.before = before.get(`${tab}.t`);
-    if (!change || readable(change.before, titles) === readable(change.after, titles)) return;
+    if (!change || read(change.name, change.before) === read(change.name, change.after)) return;
     const what = described(change);
     const { effect } = glossary.terms[glossary.settings[change.name]];
     last = { what, tab, before, when: Date.now() };
@@ -106,7 +107,7 @@ export function makeChanges(line, titles, wanted) {
     const now = new Map([...facts].filter(([name]) => name !== `${tab}.cost`));
     runs.set(tab, { values, facts: now });
     if (!before) return;
-    const other = [...values].filter(([name, one]) => glossary.settings[name] && readable(one, titles) !== readable(before.values.get(name), titles));
+    const other = [...values].filter(([name, one]) => glossary.settings[name] && read(name, one) !== read(name, before.values.get(name)));
     if (!other.length || other.length > 2) return;
     const what = other.map(([name, after]) => described({ name, before: before.values.get(name), after })).join(", ");
     say(sentence(what, tab, before.facts, now));

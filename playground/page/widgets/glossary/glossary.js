@@ -64,5 +64,5 @@ export function mount(ui) {
   $(".spoken").onchange = (event) => hush(!event.target.checked);
   hush(quiet);
   makeBubble($(".bubble"), wanted);
-  makeChanges($(".changed"), ui.props.titles, wanted);
+  makeChanges($(".changed"), wanted);
 }

@@ -12,6 +12,7 @@ const known = (value) => JSON.stringify(value);
 export const state = {
   table: [], // names of all settings, in order
   controls: [], // {tab, name, value}: the page's controls, value as they start
+  words: {}, // name → {value: what a person reads for it}, in English, of choices
   defaults: {},
   tabs: {}, // name → title, in English
   values: {}, // what was set, by a link or a person

@@ -41,6 +41,7 @@ def link(demo: gr.Blocks, tabs: Mapping[str, gr.Tab], elem_id: str = "link") -> 
             {"tab": tab, "name": name, "value": component.value} | _range(DEFAULTS[name])
             for tab, name, component in controls
         ],
+        "words": {name: words for _tab, name, component in reversed(controls) if (words := _words(component))},
         "defaults": {name: row.default for name, row in page.table.items()},
         "tabs": {name: english(tab.label) for name, tab in tabs.items()},
     }
@@ -64,6 +65,12 @@ def link(demo: gr.Blocks, tabs: Mapping[str, gr.Tab], elem_id: str = "link") -> 
 def _range(row: Setting) -> dict:
     """What a number may be, for the page to know."""
     return {"low": row.low, "high": row.high, "whole": row.kind == "int"} if row.kind in ("int", "float") else {}
+
+
+def _words(component: gr.Component) -> dict:
+    """What a person reads for each value of a choice, in English, where that is not the value itself."""
+    choices = getattr(component, "choices", None) or ()
+    return {str(value): english(label) for label, value in choices if english(label) != str(value)}
 
 
 def _told(index: int, others: int) -> str:

@@ -10,8 +10,8 @@ const { state } = settings;
 /** @param {import("../lib/widgets.js").Ui} ui */
 export function mount(ui) {
   const $ = (selector) => ui.element.querySelector(selector);
-  const { table, controls, defaults, tabs } = ui.props.page;
-  Object.assign(state, { table, controls, defaults, tabs });
+  const { table, controls, words, defaults, tabs } = ui.props.page;
+  Object.assign(state, { table, controls, words, defaults, tabs });
   state.ask = () => ui.trigger("follow", {});
   const worksheet = makeWorksheet(tabs);
 
