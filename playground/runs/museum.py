@@ -127,7 +127,7 @@ PIECES: dict[str, Piece] = {
     "untrained": Piece(("noise",), "sharpness", Fault(answer=faults.nothing_learnt), least=4, common=LION),
     "cast": Piece(("black",), "brightness", Fault(decoded=faults.cut_to_whole), most=0.05, common=LION),
     "clipping": Piece(("darker", "burnt"), "darkening", Fault(clip=False), least=3, checkpoint="avatars-64",
-                      common=FACE | {"guidance_scale": 20.0, "seed": 3}),
+                      common=FACE | {"guidance_scale": 20.0, "seed": 8}),
     "timestep": Piece(("leftover",), "corner_noise", Fault(question=faults.next_t), least=10,
                       common=LION | {"steps": 10}),
     "schedule": Piece(("dim",), "contrast", Fault(levels=faults.of_linear), most=0.9, common=LION),
@@ -170,7 +170,7 @@ def museum(values: Mapping[str, object], who: object = None) -> Live:
     for lane in lanes:
         lane.settings["museum"] = name
     run = Live(engine, lanes, curve="apart", who=who)
-    run.more["columns"] = 2
+    run.more |= {"columns": 2, "explained": True}  # what went wrong stands beside it
     return run
 
 

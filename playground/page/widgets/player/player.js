@@ -115,7 +115,7 @@ export function mount(ui) {
 
   /** What must be known of a finished run, if anything. */
   function remark({ start, end }) {
-    if (end.strayed) return text("Far outside the range of pictures: this sampler flew off. Give it more steps or another spacing.");
+    if (end.strayed && !start.explained) return text("Far outside the range of pictures: this sampler flew off. Give it more steps or another spacing.");
     if (start.other) return text("An example, with the settings that the page starts with. Yours run when you press the button.");
     return "";
   }

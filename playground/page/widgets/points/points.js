@@ -14,9 +14,10 @@ import { drawParticles, drawScore, plate } from "./scene.js";
 const MOST_POINTS = 200; // of a drawing
 const LIVE = ["loss", "rate", "batch"]; // what may change while it learns; anything else begins anew
 
-/** Ends of an axis that holds these values, with round ticks. */
+/** Ends of an axis that holds these values, with round ticks; where all are zero it goes to one. */
 function scale(values) {
-  const high = Math.max(1e-3, ...values.filter(Number.isFinite)),
+  const most = Math.max(0, ...values.filter(Number.isFinite)),
+    high = most ? Math.max(1e-3, most) : 1,
     unit = 10 ** Math.floor(Math.log10(high)),
     top = [1, 2, 5, 10].find((m) => m * unit >= high) * unit;
   return { y: [0, top], yTicks: [0, top / 2, top] };
