@@ -90,6 +90,18 @@ test("the line speaks once a control rests, of what it was before, and not of a 
   mock.timers.tick(1000);
   assert.equal(line.textContent, "");
 
+  glossary.terms.schedule = { name: "Schedule", plain: "How fast.", effect: "another pace" };
+  glossary.settings.schedule = "schedule";
+  settings.put("schedule", "linear", "scrubber");
+  facts.tell("noise.alpha_bar", 0.4);
+  mock.timers.tick(1000);
+  assert.equal(line.textContent, "Schedule – → linear: of the picture 10 % → 40 % is left.");
+  settings.put("schedule", "sigmoid", "scrubber");
+  facts.tell("noise.alpha_bar", 0.2);
+  facts.tell("noise.t", 600); // a film plays: what is left is not the schedule's doing
+  mock.timers.tick(1000);
+  assert.equal(line.textContent, "Schedule linear → sigmoid: another pace.");
+
   glossary.terms.paint_mode = { name: "Painting makes", plain: "What becomes of strokes.", effect: "another use of them" };
   glossary.settings.paint_mode = "paint_mode";
   const words = { fill: "What is masked anew", mix: "A mixture with another picture" };

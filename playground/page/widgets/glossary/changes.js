@@ -83,6 +83,8 @@ export function makeChanges(line, wanted) {
     // The page may have shown another t than the one that is set: its opening film goes through them all.
     if (change?.name === "t" && before.has(`${tab}.t`)) change.before = before.get(`${tab}.t`);
     if (!change || read(change.name, change.before) === read(change.name, change.after)) return;
+    // While a film goes through the levels, less or more is left of the picture whatever else is changed.
+    if (change.name !== "t" && before.get(`${tab}.t`) !== rested.get(`${tab}.t`)) before.delete(`${tab}.alpha_bar`);
     const what = described(change);
     const { effect } = glossary.terms[glossary.settings[change.name]];
     last = { what, tab, before, when: Date.now() };
