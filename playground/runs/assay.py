@@ -190,15 +190,14 @@ class Assay:
     def _table(self) -> dict:
         rows = self.errors()
         chosen = [rows[round(k * (len(rows) - 1) / (ROWS - 1))] for k in range(ROWS)]
+        told = [(row.t, row.eps, row.score, row.score / row.eps - 1) for row in chosen]
         return {
             "title": "Noise prediction is score matching: with s = −ε/√(1−ᾱ) the two losses below are one.",
             "head": [
                 "t", "mean |ε̂ − ε|<sup>2</sup>",
                 "(1−ᾱ) · mean |ŝ − ∇ log q(x<sub>t</sub> | x<sub>0</sub>)|<sup>2</sup>", "ratio − 1",
             ],
-            "rows": [
-                [f"{row.t:g}", f"{row.eps:.6g}", f"{row.score:.6g}", f"{row.score / row.eps - 1:.0g}"] for row in chosen
-            ],
+            "rows": [[f"{t:.0f}", *(f"{value:.3g}".replace("-", "−") for value in rest)] for t, *rest in told],
         }  # fmt: skip
 
 

@@ -174,7 +174,8 @@ export function makePanes(player, state, { id, over }) {
     const learnt = rows.length; // what follows is about the machine
     if (film.rate) rows.push([text("steps/s"), number(film.rate, film.rate < 10 ? 1 : 0)]);
     if (film.end && film.end.seconds) {
-      rows.push([text("seconds"), number(film.end.seconds, 2)], [text("s/step"), number(film.end.seconds / film.end.steps, 4)]);
+      rows.push([text("seconds"), number(film.end.seconds, 2)]);
+      if (film.end.steps) rows.push([text("s/step"), number(film.end.seconds / film.end.steps, 4)]);
     }
     if (film.start.latent) rows.push([text("latent"), `${film.start.latent} × ${film.start.latent}`]);
     if (film.start.device) rows.push([text("on"), film.start.device]);
