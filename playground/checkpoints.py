@@ -53,6 +53,11 @@ class Outline:
         """Whether it can be asked for anything."""
         return bool(self.conditions)
 
+    @property
+    def guided(self) -> bool:
+        """Whether somebody may say how strongly: of a distilled model that is decided."""
+        return self.conditional and self.guidance is None
+
 
 def outline(name: str) -> Outline:
     """From the configs of a checkpoint alone; an empty one where they can't be read."""

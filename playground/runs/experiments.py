@@ -13,7 +13,7 @@ from playground.images import bundled, drawn_lines, to_tensor
 from playground.images.lines import line_map
 from playground.runs import settings
 from playground.runs.frames import Frame
-from playground.runs.lanes import Lane, engine_for, lane_for
+from playground.runs.lanes import Lane, engine_for, lane_for, plan_for
 from playground.runs.live import Live
 from playground.runs.rows import LANES as DUEL
 from playground.runs.rows import MAX_SEED
@@ -26,6 +26,7 @@ LANES = [{"sampler": sampler, "steps": steps} for sampler, steps in DUEL]
 OF_A_LANE = ("sampler", "steps", "eta", "guidance_scale")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the other picture
 MOST = 16  # lanes of a grid
+INSIDE = "{model} has its guidance inside and makes no picture without it. Choose a model that was not distilled."
 BETWEEN = 5  # pictures from one seed to the other, both included
 
 
@@ -42,7 +43,7 @@ def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], wh
     for lane in lanes:
         mine = {**values, **lane}
         title = SAMPLERS[check("sampler", mine.get("sampler"))].title
-        scale = check("guidance_scale", mine.get("guidance_scale"))
+        scale = plan_for(engine.checkpoint, mine).settings["guidance_scale"]  # a distilled model has its own
         eta = f" · η {mine['eta']:g}" if isinstance(mine.get("eta"), int | float) and mine["eta"] else ""
         steps = check("steps", mine.get("steps"))
         note = f"w {scale:g}{eta}" if engine.checkpoint.conditional else eta.removeprefix(" · ")
@@ -236,8 +237,11 @@ def seed_label(seed: int) -> tuple[str, dict]:
 
 
 def guidance_pair(values: Mapping[str, object], who: object = None) -> Live:
-    """The same seed without guidance and with it. Where guidance is off (1 or less) it is shown against the default."""
+    """The same seed without guidance and with it. Where guidance is off (1 or less) it is shown against the default.
+    Raises UserError, also where a distilled model has its guidance inside."""
     engine = engine_for(values.get("checkpoint"), values.get("device"))
+    if engine.checkpoint.guidance is not None:
+        raise UserError(INSIDE, model=engine.checkpoint.name)
     scale = check("guidance_scale", values.get("guidance_scale"))
     scale = scale if scale > 1 else check("guidance_scale", None)
     lanes = [

@@ -23,7 +23,7 @@ from playground.page.controls import (
 )
 from playground.page.parts.model import guidance_state, method_of, pupil
 from playground.page.parts.run import stream
-from playground.page.tabs import paint
+from playground.page.tabs import duel, generate, paint
 from playground.runs.settings import DEFAULTS, check, with_defaults
 
 ROWS = [(name, tab) for name, row in DEFAULTS.items() for tab in row.tabs[:1]]
@@ -202,6 +202,18 @@ def test_a_distilled_model_gets_its_steps_unless_somebody_has_chosen_others():
     answered = method_of(DISTILLED, ORDINARY, painting)
     assert answered == {"paint_sampler": "ddim", "paint_steps": 4}
     assert method_of(ORDINARY, DISTILLED, answered) == painting
+
+
+@pytest.mark.parametrize(("tab", "part"), [(generate, "generate-pair"), (duel, "duel-guidance_scale_1")])
+def test_with_a_distilled_model_nobody_is_asked_for_a_guidance(tab, part):
+    with Page() as page, gr.Blocks() as demo:
+        tab.build(page)
+    follow = next(fn for fn in demo.fns.values() if fn.name == "changed" and fn.targets[0][1] == "follow")
+    values = [item.value for item in follow.inputs]
+    place = [item.elem_id for item in follow.outputs].index(part)
+    for before, model, there in (("avatars-64", "avatars-64-turbo", False), ("avatars-64-turbo", "avatars-64", True)):
+        told = follow.fn(SimpleNamespace(model=model, before=before), *values)
+        assert told[place]["visible"] is there
 
 
 @pytest.mark.parametrize(("part", "names"), [

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from playground import checkpoints
+from playground.errors import UserError
+from playground.runs.experiments import duel, guidance_pair
 from playground.runs.lanes import announced, lane_for
 from playground.runs.live import Live
 from playground.samplers import SAMPLERS
@@ -33,9 +35,25 @@ def test_heun_takes_38_for_20_steps_and_an_empty_prompt_is_not_doubled(name):
     assert announced(values | {"prompt": ""}) == (38, False)
 
 
-def test_a_distilled_model_is_asked_once_a_step(tiny_checkpoint, tmp_path):
+@pytest.fixture(scope="module")
+def pupil(tiny_checkpoint, tmp_path_factory):
+    """The name of a distilled model with a guidance of 2 inside."""
     config = json.loads((tiny_checkpoint / "config.json").read_text())
     distilled = {"guidance": 2.0, "steps": 4, "teacher": "tiny"}
-    checkpoints.Checkpoint(**config | distilled).save(tmp_path / "pupil", "# pupil")
+    folder = tmp_path_factory.mktemp("distilled") / "pupil"
+    checkpoints.Checkpoint(**config | distilled).save(folder, "# pupil")
+    return checkpoints.offer(str(folder))
+
+
+def test_a_distilled_model_is_asked_once_a_step(pupil):
     values = {"sampler": "ddim", "steps": 4, "prompt": "cat", "style": "", "guidance_scale": 2.0}
-    assert announced(values | {"checkpoint": checkpoints.offer(str(tmp_path / "pupil"))}) == (4, False)
+    assert announced(values | {"checkpoint": pupil}) == (4, False)
+
+
+def test_the_guidance_inside_a_distilled_model_is_the_one_that_is_told_and_has_nothing_beside_it(pupil):
+    values = {"checkpoint": pupil, "prompt": "cat", "style": "", "steps": 4, "guidance_scale": 5.0}
+    lanes = duel(values, [{"guidance_scale": 1.0}, {"guidance_scale": 5.0}, {"guidance_scale": 0.0}]).lanes
+    assert [lane.note for lane in lanes] == ["w 2", "w 2", "w 0"]
+    assert [lane.settings["guidance_scale"] for lane in lanes] == [2, 2, 0]
+    with pytest.raises(UserError, match="inside"):
+        guidance_pair(values)

@@ -166,10 +166,15 @@ def method_of(
 
 
 def follow_model(
-    tab: str, inputs: dict, hints: gr.HTML, spoken: Sequence[gr.components.Component | gr.Column] = ()
+    tab: str,
+    inputs: dict,
+    hints: gr.HTML,
+    spoken: Sequence[gr.components.Component | gr.Column] = (),
+    guided: Sequence[gr.components.Component | gr.Column] = (),
 ) -> None:
     """Another model: its words, its styles and its schedule, of a distilled one also sampler and steps; its card below.
-    Where it takes no prompt, neither prompt, style and guidance nor whatever else is `spoken` are there."""
+    Where it takes no prompt, neither prompt, style and guidance nor whatever else is `spoken` are there; what is
+    `guided` is there where guidance may be chosen."""
     guidance = [inputs["guidance_scale"]] if "guidance_scale" in inputs else []
     method = {name: inputs[name] for name in METHOD if name in inputs}
     start = building().start("checkpoint")
@@ -190,12 +195,13 @@ def follow_model(
             *(gr.update(**guidance_state(model, each)) for each in scale),
             *method_of(model, before, dict(zip(method, chosen, strict=True))).values(),
             *(gr.update(visible=model.conditional) for _part in spoken),
+            *(gr.update(visible=model.guided) for _part in guided),
         ]
 
     hints.follow(
         errors_shown(changed),
         [inputs["style"], *guidance, *method.values()],
-        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *method.values(), *spoken],
+        [inputs["prompt"], inputs["style"], hints, inputs["schedule"], *guidance, *method.values(), *spoken, *guided],
         queue=False,
         **QUIET,
     )

@@ -64,14 +64,13 @@ def build(page) -> None:
                     with gr.Row():
                         narrow = {"as_": gr.Number, "min_width": 80}
                         eta = control(f"eta_{k}", "duel", visible=has_eta(lane["sampler"]), **narrow)
-                        spoken = starting_model().conditional
-                        scale = control(f"guidance_scale_{k}", "duel", visible=spoken, **narrow)
+                        scale = control(f"guidance_scale_{k}", "duel", visible=starting_model().guided, **narrow)
                     own = dict(zip(OF_A_LANE, (sampler, steps, eta, scale), strict=True))
                 inputs |= {f"{name}_{k}": item for name, item in own.items()}
                 groups.append(group)
                 sampler.change(_eta_of, sampler, eta, queue=False, **QUIET)
             inputs |= more_controls("duel")
-            follow_model("duel", inputs, hints, [inputs[f"guidance_scale_{k}"] for k in NUMBERS])
+            follow_model("duel", inputs, hints, guided=[inputs[f"guidance_scale_{k}"] for k in NUMBERS])
             corner = ReceiptCorner("duel")
     inputs["lane_count"].change(
         lambda n: [gr.update(visible=k <= n) for k in NUMBERS],

@@ -44,15 +44,13 @@ def build(page) -> None:
             go, stop = run_row(_("Generate"), "generate-go")
             chosen, cost = sampler_controls("generate")
             inputs |= chosen
-            pair = gr.Button(
-                _("With and without guidance"), elem_id="generate-pair", visible=starting_model().conditional
-            )
+            pair = gr.Button(_("With and without guidance"), elem_id="generate-pair", visible=starting_model().guided)
             with gr.Accordion(_("Between two seeds"), open=False):
                 inputs["other_seed"] = control("other_seed", "generate")
                 between = gr.Button(_("From one to the other"), elem_id="generate-between")
             inputs |= more_controls("generate", ("spacing", "schedule", "clip", "checkpoint"))
             tell_cost(cost, inputs)
-            follow_model("generate", inputs, hints, [pair])
+            follow_model("generate", inputs, hints, guided=[pair])
             corner = ReceiptCorner("generate")
     runs = [
         stream([go.click, inputs["prompt"].submit], pictures, inputs, view, corner),
