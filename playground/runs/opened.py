@@ -253,6 +253,7 @@ def laid_open(run: str, lane: int, index: int, clipped: bool | None = None, who:
     total = sum((part.weight * part.value for part in found.parts), torch.zeros_like(found.x))
     return {
         "n": engine.picture_size, "t": found.here.t, "next": found.there.t, "scale": found.scale, "rows": found.rows,
+        "inside": engine.checkpoint.guidance,
         "sampler": job.recipe[0], "formula": formula, "beyond": beyond,
         "clipped": job.clip if clipped is None else clipped,
         "views": {name: _shown(space.enlarged(value)) for name, value in views.items()},

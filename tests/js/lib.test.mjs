@@ -195,5 +195,6 @@ test("a t that is locked goes back for whoever moved it", () => {
 
 test("indices stand below the line, and names of code stay as they are", () => {
   assert.deepEqual(words.indexed("√ᾱ_t and x_{t−1}."), ["", "√ᾱ", "t", " and", " x", "t−1", "."]);
+  assert.deepEqual(words.indexed("∇_θ ‖ε_θ(x_t)‖"), ["", "∇", "θ", " ", "‖ε", "θ", "", "(x", "t", ")‖"]);
   assert.deepEqual(words.indexed("prediction_type, x₀"), ["prediction_type, x₀"]);
 });

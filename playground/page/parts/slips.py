@@ -6,12 +6,12 @@ from playground.page.translations import _, say
 
 SLIPS = {  # what each is called, what one sees, and what mends it
     "clean_input": (
-        _("The net is fed x₀ in place of x_t"),
+        _("The net is fed x₀ in place of xₜ"),
         _("The loss stops at a half, for ε at 1: its input shows no noise, so none can be told. It draws noise."),
         _("Feed it x_t, the picture and its noise mixed as t says."),
     ),
     "noisy_target": (
-        _("The loss compares x_t with ε̂"),
+        _("The loss compares xₜ with ε̂"),
         _("The loss falls faster than it ever should, nearly to 0: the net repeats its input. It draws grey noise."),
         _("Compare ε̂ with ε, the noise that was mixed in."),
     ),

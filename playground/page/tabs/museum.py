@@ -89,7 +89,7 @@ TEXTS = {
         _("Algorithm 2, line 4: divide by √α before the noise is added."),
     ),
     "dark": (
-        _("x_T is not pure noise"),
+        _("x at T is not pure noise"),
         _("Dark pictures were asked for, and all come out middle grey."),
         _("Nothing is wrong with this net, it is perfect: 99 of 100 pictures that this word shows are dark. But on "
           "this schedule (Stable Diffusion's) x_T keeps 7 % of the picture. The net reads the brightness there, and "

@@ -94,6 +94,7 @@ export function makeChanges(line, wanted) {
   const onSet = ({ detail: { name, value: now, source } }) => {
     const before = value(name);
     known.set(name, now);
+    if (source === "control" && Object.keys(settings.state.firm).length) return; // a link's model brings its own
     if (source === "settings" || source === "lesson" || !glossary.terms[glossary.settings[name]]?.effect) return;
     // A sampler that is chosen brings values of its own: the line is about what the person moved first.
     moved = moved ? (moved.name === name ? { ...moved, after: now } : moved) : { name, before, after: now };

@@ -50,7 +50,7 @@ export function mount({ element, props, watch, early }) {
     errors.domain(domain(rows.flat()));
     SHOWN.forEach((level) => errors.line(level, [], []));
     levels.forEach((level, k) => errors.line(level, xs, rows[k], { className: ["a", "b", "c", "b"][k], dash: ["", "6 3", "2 3", "8 3 2 3"][k] }));
-    put($(".errors figcaption"), text("Mean squared error of x̂₀ on held-out pictures at log-SNR {levels}, from noise to nearly clean", { levels: levels.join(", ") }));
+    put($(".errors figcaption"), text("Mean squared error of x̂₀ on held-out pictures at log-SNR {levels}, from noise to nearly clean", { levels: levels.map((level) => number(Number(level), 0)).join(", ") }));
   }
 
   const draw = frame(() => {

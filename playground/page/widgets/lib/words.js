@@ -56,7 +56,7 @@ export const thousands = (n) => Math.round(n).toLocaleString(document.documentEl
 export const grouped = (n) => n.toLocaleString("en").replaceAll(",", " ");
 export const decibels = (db) => `${number(db, 1)} dB`;
 
-const INDEXED = /((?:^|[^A-Za-z])[A-Za-z\u0370-\u03ff\u1f00-\u1fff][\u0300-\u036f]*)_(\{[^}]*\}|[A-Za-z]+|\d+)/;
+const INDEXED = /((?:^|[^A-Za-z])[A-Za-z\u0370-\u03ff\u1f00-\u1fff∇][\u0300-\u036f]*)_(\{[^}]*\}|[A-Za-z\u0370-\u03ff]+|\d+)/;
 /** A sentence as [what stands on the line, what stands below it, …]: "x_t and x_{t−1}" has two indices. */
 export const indexed = (sentence) => sentence.split(INDEXED).map((part) => part.replace(/^\{(.*)\}$/, "$1"));
 /** Writes a sentence into an element, indices below the line. @param {Element} element @param {string} sentence */

@@ -168,9 +168,11 @@ export function makeStep(player, state, server) {
 
   function reasons() {
     const holder = node("div", "reasons");
-    const w = number(shown.scale, 1);
+    const w = String(shown.scale);
     holder.append(node("p", "", shown.rows === 2
       ? text("The net was asked twice, without the prompt and with it: guidance goes w = {w} times the way from the one to the other.", { w })
+      : shown.inside && shown.scale === 1
+      ? text("The net was asked once: its guidance, w = {w}, is inside it.", { w: shown.inside })
       : text("The net was asked once: at w = {w}, or without a prompt, the other answer would not matter.", { w }))); // prettier-ignore
     const label = node("label");
     const check = node("input");
@@ -178,7 +180,7 @@ export function makeStep(player, state, server) {
     check.checked = shown.clipped;
     check.onchange = () => ((clipped = check.checked), follow());
     label.append(check, ` ${text("Clip the guess to the range of pictures: {share} of its values lie outside.", { share: percent(shown.beyond) })}`);
-    const sums = text("The numbers are root mean squares. The parts add up to x′ but for {off}.", { off: shown.off.toExponential(0) });
+    const sums = text("The numbers are root mean squares. The parts add up to x′ but for {off}.", { off: shown.off ? shown.off.toExponential(0).replace("-", "−") : "0" });
     holder.append(label, node("p", "small", shown.latent ? `${sums} ${text("All of them are latents, as they are.")}` : sums));
     return holder;
   }

@@ -6,7 +6,7 @@ import { bytes } from "../lib/bytes.js";
 import { chart } from "../lib/chart.js";
 import { frame, slider } from "../lib/input.js";
 import { lines } from "../lib/stream.js";
-import { announce, number, text, thousands } from "../lib/words.js";
+import { announce, number, text, thousands, write } from "../lib/words.js";
 import { Log } from "./log.js";
 
 /** Rows of RGB pictures (n × size × size × 3 bytes each) on one canvas; `rows[j][i]` stands in row j, column i. */
@@ -241,7 +241,7 @@ export function mount({ element, props, trigger, server, watch, early }) {
   $("progress").setAttribute("aria-label", text("Progress of the training"));
   put($("h3"), text("Algorithm 1: what a step does, by one picture of the next batch"));
   put($(".line"), text("Next line"));
-  for (const { shown } of LINES) $(".algorithm ol").append(Object.assign(document.createElement("li"), { textContent: shown }));
+  for (const { shown } of LINES) write($(".algorithm ol").appendChild(document.createElement("li")), shown);
   $("[data-row=film]").onclick = (event) => {
     if (!log || !log.looks.length) return;
     const box = event.currentTarget.getBoundingClientRect();
