@@ -79,7 +79,7 @@ def build(page) -> None:
             with _group(only, "pictures"):
                 files = gr.File(
                     label=_("Your pictures, or a zip of them"), file_count="multiple", file_types=["image", ".zip"],
-                    height=150, elem_id="train-files",
+                    height=150, elem_id="train-files", elem_classes="lab-upload",
                 )  # fmt: skip
                 own = {"called": control("called", TAB, max_lines=1)}
                 own["origin"] = control("origin", TAB, as_=gr.Dropdown, choices=origins())

@@ -55,8 +55,9 @@ class ReceiptCorner(Kept):
             drop = gr.File(
                 label=_("A PNG or JSON of a run"),
                 file_types=[".png", ".json"],
-                height=110,
+                height=130,
                 elem_id=f"{tab}-drop",
+                elem_classes="lab-upload",
             )
             self.said = widget("receipt", elem_id=f"{tab}-receipt")
         keep.click(errors_shown(self.files), None, kept, **QUIET)
