@@ -88,8 +88,10 @@ def test_every_cloud_has_a_name_on_the_page():
 
 
 def test_the_losses_are_told_with_gaps_that_are_the_same_in_every_row():
-    rows = losses_told("moons", NO_DRAWING, "cosine", 1000, 300).splitlines()[2:]
-    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    measured, _empty, *rows = losses_told("moons", NO_DRAWING, "cosine", 1000, 300).splitlines()
+    assert measured == "Measured at t = 300 of 1000."
+    assert losses_told("moons", NO_DRAWING, "cosine", 250, 300).startswith("Measured at t = 250 of 250.")
+    cells = [[cell.strip().replace("−", "-") for cell in row.strip("|").split("|")] for row in rows[2:]]
     told, theorem = cells[:-1], cells[-1]
     assert [float(row[0]) for row in told] == list(FACTORS)
     for column in (4, 5):

@@ -86,20 +86,23 @@ def build(page) -> None:
     view.drawn(errors_shown(keep), inputs, [drawing, view], trigger_mode="multiple", **QUIET)
     follow_method(SCHEDULES, made["schedule"], bends)
     told = [made["dataset"], drawing, made["schedule"], made["T"], at]
-    gr.on([box.expand, at.release, made["dataset"].change, made["schedule"].change], errors_shown(losses_told), told,
-          table, trigger_mode="always_last", **QUIET)  # fmt: skip
+    heard = [box.expand, at.release, *(made[name].change for name in ("dataset", "schedule", "T"))]
+    gr.on(heard, errors_shown(losses_told), told, table, trigger_mode="always_last", **QUIET)
     asked = ("dataset", "drawing", "x", "y", "t", "schedule", "T", "zero_terminal_snr")
     run = ("sampler", "steps", "spacing", "seed", "particles", *KNOBS, "points")
     endpoint(score_endpoint, "score", settings=asked + run)
 
 
 def losses_told(dataset: str, drawn: Mapping, schedule: str, T: int, t: float) -> str:
-    """The three losses of scores that are a factor off, in a table; Markdown. Raises UserError."""
+    """The three losses of scores that are a factor off, in a table, at t or at the last level; Markdown. Raises
+    UserError."""
     points = cloud(check("dataset", dataset), drawn["points"])
     if not len(points.points):
         raise UserError("Please give points to draw, such as [[0, 1], [1, 0]].")
     schedule, _used = schedule_of({"schedule": schedule, "T": T})
-    made, constants = losses(points.denoise, schedule.level(min(t, schedule.T)), FACTORS)
+    level = schedule.level(min(t, schedule.T))
+    made, constants = losses(points.denoise, level, FACTORS)
+    measured = say(UserError("Measured at t = {t} of {T}.", t=f"{level.t:.0f}", T=schedule.T))
     heads = [say("the true score times"), say("explicit"), say("implicit"), say("denoising"),
              say("implicit − explicit"), say("denoising − explicit")]  # fmt: skip
     rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
@@ -108,7 +111,7 @@ def losses_told(dataset: str, drawn: Mapping, schedule: str, T: int, t: float) -
         cells = [f"{factor:g}", *(f"{v:.3f}" for v in (seen.explicit, seen.implicit, seen.denoising)), *gaps]
         rows.append(f"| {' | '.join(cells)} |")
     by_theorem = [say("by the theorems"), "", "", "", f"{constants.implicit:.3f}", f"{constants.denoising:.3f}"]
-    return "\n".join([*rows, f"| {' | '.join(by_theorem)} |"])
+    return "\n".join([measured, "", *rows, f"| {' | '.join(by_theorem)} |"]).replace("| -", "| −")
 
 
 def view_of(values: Mapping[str, object], drawn: Mapping) -> dict:
