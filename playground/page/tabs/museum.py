@@ -194,25 +194,27 @@ def build(page) -> None:
         known = chosen in [name for _title, name in there]
         return gr.update(choices=there, value=chosen if known else there[0][1])
 
-    def watched(who: str, name: str, further: int) -> Iterator[tuple]:
+    def watched(who: str, name: str, further: int, asked: bool) -> Iterator[tuple]:
         """What stands above the player, its run, what stands below it, and how many seeds after the piece's own this
-        is. The run is one message: of several, a player that a link opens would get the last alone."""
+        is; `asked`: by a person. The run is one message: of several, a player that a link opens would get the last
+        alone."""
         name = check("museum", name)
         seed = (pieces.PIECES[name].common["seed"] + further) % (MAX_SEED + 1)
         live = pieces.museum({"museum": name, "seed": seed, "device": device}, who)
+        live.more["asked"] = asked
         yield heading(name), gr.skip(), told(name), further
         run = live.whole(example=True)
         yield gr.skip(), run, told(name, pieces.measured(pieces.PIECES[name], live.lanes)), gr.skip()
 
     def first(request: gr.Request, name: str) -> Iterator[tuple]:
         linked, _errors = from_query(dict(request.query_params))
-        yield from watched(request.session_hash, linked.get("museum", name), 0)
+        yield from watched(request.session_hash, linked.get("museum", name), 0, False)
 
     def chosen(request: gr.Request, name: str) -> Iterator[tuple]:
-        yield from watched(request.session_hash, name, 0)
+        yield from watched(request.session_hash, name, 0, True)
 
     def another(request: gr.Request, name: str, further: int) -> Iterator[tuple]:
-        yield from watched(request.session_hash, name, further + 1)
+        yield from watched(request.session_hash, name, further + 1, True)
 
     outputs = [seen, view, about, further]
     limits = {"concurrency_limit": RUNS, "concurrency_id": "runs"} | QUIET

@@ -16,6 +16,7 @@ import { bytes, float64, int16, unit } from "../lib/bytes.js";
 import * as clock from "../lib/clock.js";
 import * as facts from "../lib/facts.js";
 import { frame, slider as makeSlider } from "../lib/input.js";
+import { inSight } from "../lib/page.js";
 import * as settings from "../lib/settings.js";
 import { follow as followPicture } from "../lib/shared.js";
 import { number, text } from "../lib/words.js";
@@ -108,6 +109,7 @@ export function mount({ element, props, watch }) {
     const before = value.views.findIndex((one) => one.key === live.view.key);
     if (before < 0 || value.sum.some((term) => term.value !== null)) {
       value = { ...value, table: null, sum: (value.sum || []).map((term) => ({ ...term, value: null, view: null })) };
+      inSight(box);
     }
     const others = value.views.filter((one) => !["terms", "share", live.view.key].includes(one.key));
     state.value = { ...value, progress: live.progress, views: [live.view, ...others] };

@@ -1,4 +1,6 @@
-/* Page: elements, events that end with their element, buttons of the page, and what this browser keeps. */
+/* Page: elements, events that end with their element, buttons of the page, what is in sight, and what this browser keeps. */
+
+import { calm } from "./input.js";
 
 /**
  * An element with a class and words.
@@ -27,6 +29,18 @@ export function hears(element, kind, fn) {
 export function press(id) {
   const found = document.getElementById(id);
   /** @type {HTMLElement} */ (found?.matches("button") ? found : found?.querySelector("button"))?.click();
+}
+
+/**
+ * What a person has asked for is seen, from wherever on the page that was done: a narrow page has the button that runs
+ * always in reach. Scrolls to the element unless the middle of the part of it that matters is in the window.
+ * @param {HTMLElement} element
+ * @param {HTMLElement} part
+ */
+export function inSight(element, part = element) {
+  const { top, height } = part.getBoundingClientRect();
+  const middle = top + height / 2;
+  if (height && (middle < 0 || middle > innerHeight)) element.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
 }
 
 /** What this browser keeps under a name; null where it keeps nothing. @param {string} key */

@@ -6,7 +6,7 @@
 import * as clock from "../lib/clock.js";
 import * as facts from "../lib/facts.js";
 import { calm, frame as onceAFrame, slider, wheel } from "../lib/input.js";
-import { hears } from "../lib/page.js";
+import { hears, inSight } from "../lib/page.js";
 import { shortcuts } from "../lib/settings.js";
 import { lines } from "../lib/stream.js";
 import { announce as sayAloud, decibels, text } from "../lib/words.js";
@@ -80,14 +80,7 @@ export function mount(ui) {
     changed.clear();
     older();
     say(text("Waiting for the first step…"));
-    if (!message.start.example) inSight();
-  }
-
-  /** A run that was asked for is seen, from wherever on the page that was done: a narrow one has its button always in reach. */
-  function inSight() {
-    const { top, height } = $(".lanes").getBoundingClientRect();
-    const middle = top + height / 2;
-    if (height && (middle < 0 || middle > innerHeight)) player.scrollIntoView({ behavior: calm() ? "auto" : "smooth" });
+    if (message.start.asked || !message.start.example) inSight(player.closest(".lab-stage:not(.lab-flowing)") || player, $(".lanes"));
   }
 
   function finish() {

@@ -5,6 +5,7 @@
 import { bytes } from "../lib/bytes.js";
 import { chart } from "../lib/chart.js";
 import { frame, slider } from "../lib/input.js";
+import { inSight } from "../lib/page.js";
 import { lines } from "../lib/stream.js";
 import { announce, number, text, thousands, write } from "../lib/words.js";
 import { Log } from "./log.js";
@@ -173,6 +174,7 @@ export function mount({ element, props, trigger, server, watch, early }) {
       example = null;
       decoded = new Map();
       lines(`lab/run/${message.channel}`, take, following.signal);
+      inSight(host, $(".head"));
     }
     if (!log || !log.take(message)) return;
     if (message.end) {
@@ -194,7 +196,7 @@ export function mount({ element, props, trigger, server, watch, early }) {
     for (const name of LINES.slice(0, line + 1).flatMap(({ values }) => values)) {
       const figure = document.createElement("figure"),
         caption = document.createElement("figcaption");
-      caption.textContent = NAMES[name];
+      write(caption, NAMES[name]);
       if (example.pictures[name]) {
         const canvas = document.createElement("canvas");
         canvas.setAttribute("role", "img");
