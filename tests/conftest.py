@@ -211,6 +211,7 @@ def page(lent, context, browser_context_args):
     page.emulate_media(reduced_motion=browser_context_args["reduced_motion"])
     wrong.clear()
     yield page
+    page.unroute_all()
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear(), sessionStorage.clear()")
         page.goto(urljoin(page.url, "/lab/nothing"))  # what the test has opened ends, and the process stays

@@ -129,9 +129,11 @@ class Engine:
         return self._denoise
 
     def stats(self) -> dict:
-        """What the badge and the benchmarks show; a row is one evaluation of the net (guidance takes two)."""
+        """What the badge and the benchmarks show; a row is one evaluation of the net (guidance takes two). `at` tells
+        what was said first from what was said later."""
         with self._change:
             return {
+                "at": time.monotonic(),
                 "device": str(self.device),
                 "runtime": str(self._denoise.runtime),
                 "live": self._live,

@@ -74,7 +74,7 @@ def _open(name: str, device: str) -> Runner:
 
 def _retire(engine: Runner) -> None:
     time.sleep(GRACE)
-    while engine.stats()["live"]:
+    while engine.people:
         time.sleep(1)
     engine.close()
 

@@ -59,8 +59,9 @@ class Spread:
         self.schedule, self.space, self.channels = checkpoint.schedule, checkpoint.space, checkpoint.channels
         self.size, self.picture_size, self.guidance = checkpoint.size, checkpoint.picture_size, checkpoint.guidance
         self._open_home, self._told = home, {}  # replica → its stats, as it told them last
+        self._lost: set[str] = set()  # what some of their runs have not read yet is not heard any more
         self._here: Counter[object] = Counter()  # who has how many runs in work
-        self._change = threading.Lock()
+        self._change = threading.RLock()  # what is let go of may be collected while it is held
 
     @cached_property
     def home(self) -> Runner:
@@ -107,11 +108,14 @@ class Spread:
         """
         refused: tuple[str, dict] | None = None
         for _ in range(2 * self.replicas.count):
-            messages = self.replicas.ask(self.folder, self._device, jobs, f"{PAGE}/{hash(who)}")
+            messages, replica = self.replicas.ask(self.folder, self._device, jobs, f"{PAGE}/{hash(who)}"), None
             try:
                 while (said := next(messages))[0] == "told":
+                    replica = said[1]
                     self.hear(*said[1:])
             except Gone:
+                if replica is not None:
+                    self.lost(replica)
                 continue
             if said[0] == "begun":
                 self.hear(*said[1:])
@@ -129,11 +133,18 @@ class Spread:
         raise UserError(template, **params)
 
     def hear(self, replica: str, stats: dict) -> None:
-        self._told[replica] = stats
+        """What a replica says of itself. Its runs are read by many, so an older word may come after a newer one."""
+        with self._change:
+            known = self._told.get(replica)
+            if replica not in self._lost and (known is None or known["at"] <= stats["at"]):
+                self._told[replica] = stats
 
     def lost(self, replica: str) -> None:
+        """A replica has ended, as one of its runs has found."""
         log.warning("An engine has ended; its runs begin anew on another.")
-        self._told.pop(replica, None)
+        with self._change:
+            self._lost.add(replica)
+            self._told.pop(replica, None)
 
     def entered(self, who: object) -> None:
         with self._change:

@@ -283,7 +283,6 @@ def test_what_the_network_sees_once_and_live_and_the_chain(opened):
     expect(note).to_have_text("")
     held[0].continue_()
     expect(note).to_contain_text("t 10:")
-    page.unroute_all()
     assert off(canvas(page, "truth"), to_pixels(chosen_picture(picture(list(PICTURES)[1]), None, 16))[0]) <= 2
 
 

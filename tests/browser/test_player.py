@@ -266,7 +266,6 @@ def test_stop_keeps_what_has_come_also_from_another_tab(lab):
 
 def test_a_run_asked_for_further_down_comes_into_sight(lab):
     lab.set_viewport_size({"width": 390, "height": 300})
-    lab.get_by_role("button", name="Duel").scroll_into_view_if_needed()
     lab.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     picture = lab.locator("#test-player .main canvas")
     expect(picture).not_to_be_in_viewport()

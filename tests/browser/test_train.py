@@ -45,7 +45,6 @@ def test_a_button_pressed_before_its_script_has_come_is_not_lost(page, app_url):
     assert until(lambda: held or page.wait_for_timeout(20))
     held[0].continue_()
     expect(page.locator("#train-points .points")).to_have_attribute("data-playing", "true")
-    page.unroute_all()
 
 
 def test_one_step_reset_and_another_level(page, app_url):

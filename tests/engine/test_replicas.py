@@ -136,6 +136,27 @@ def test_stats_add_up(spread):
     assert told["runtime"] == one["runtime"]
 
 
+def test_an_older_word_and_that_of_a_replica_that_has_ended_are_not_heard(spread, monkeypatch):
+    list(spread.run(jobs(spread, 1)))
+    asked, ask = spread.stats(), spread.replicas.ask
+    name, older = "0", spread.replicas.engines[0].stats()
+    newer = spread.replicas.engines[0].stats()
+    spread.hear(name, newer)
+    spread.hear(name, older | {"live": 5})
+    assert spread.stats()["live"] == 0 and spread.stats()["pictures"] == asked["pictures"] == 1
+
+    def ends_before_it_has_begun(*question):
+        monkeypatch.setattr(spread.replicas, "ask", ask)
+        yield "told", name, newer | {"live": 7}
+        raise Gone
+
+    monkeypatch.setattr(spread.replicas, "ask", ends_before_it_has_begun)
+    spread.replicas.ends_after = 0  # from now on the other one is asked
+    assert len(pictures(list(spread.run(jobs(spread, 2), "ann")))) == 2
+    spread.hear(name, newer | {"live": 9})  # was on its way
+    assert spread.stats()["live"] == 0 and spread.stats()["pictures"] == 2
+
+
 def test_what_can_t_travel_runs_at_home_and_what_fails_says_why(spread):
     job = jobs(spread, 1)[0]
     job.recipe = None
