@@ -126,6 +126,19 @@ def until(true: Callable[[], object], seconds: float = 20) -> bool:
     return found
 
 
+def type_until(field, value: str, kept: Callable[[], object]) -> None:
+    """Types into a field until the page has kept it: Gradio gives a control that has just appeared its value once more,
+    over what is typed that moment."""
+
+    def typed() -> object:
+        if field.input_value() != value:
+            field.fill(value)
+            field.blur()
+        return kept()
+
+    assert until(typed, WAIT / 1000)
+
+
 def browser_path() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 

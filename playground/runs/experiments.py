@@ -13,7 +13,7 @@ from playground.images import bundled, drawn_lines, to_tensor
 from playground.images.lines import line_map
 from playground.runs import settings
 from playground.runs.frames import Frame
-from playground.runs.lanes import Lane, engine_for, lane_for, plan_for
+from playground.runs.lanes import Lane, engine_for, lane_for
 from playground.runs.live import Live
 from playground.runs.rows import LANES as DUEL
 from playground.runs.rows import MAX_SEED
@@ -40,14 +40,15 @@ def duel(values: Mapping[str, object], lanes: Sequence[Mapping[str, object]], wh
     if not 2 <= len(lanes) <= 4:
         raise UserError("A duel has two to four lanes; you gave {count}.", count=len(lanes))
     made = []
-    for lane in lanes:
-        mine = {**values, **lane}
+    for own in lanes:
+        mine = {**values, **own}
         title = SAMPLERS[check("sampler", mine.get("sampler"))].title
-        scale = plan_for(engine.checkpoint, mine).settings["guidance_scale"]  # a distilled model has its own
         eta = f" · η {mine['eta']:g}" if isinstance(mine.get("eta"), int | float) and mine["eta"] else ""
         steps = check("steps", mine.get("steps"))
-        note = f"w {scale:g}{eta}" if engine.checkpoint.conditional else eta.removeprefix(" · ")
-        made.append(lane_for(engine, mine, f"{title} · {steps}", note))
+        lane = lane_for(engine, mine, f"{title} · {steps}")
+        scale = lane.settings["guidance_scale"]  # not what was asked: a distilled model has its own
+        lane.note = f"w {scale:g}{eta}" if engine.checkpoint.conditional else eta.removeprefix(" · ")
+        made.append(lane)
     for lane in made:  # each picture's receipt brings the whole duel back
         lane.settings |= {"lane_count": len(made)} | {
             f"{name}_{k}": other.settings[name]

@@ -10,7 +10,7 @@ from playground.page.controls import Page, control
 from playground.page.translations import TRANSLATIONS, _, i18n
 from playground.page.widgets import head, served
 from playground.page.widgets.link import link
-from tests.conftest import launched, until
+from tests.conftest import launched, type_until
 
 DOTTED = "A sentence. With dots: and more."
 
@@ -163,14 +163,7 @@ def test_back_goes_through_the_tabs_and_leaves_the_settings(page, url):
     for name in ("Generate", "Denoise"):
         tab(page, name)
         has_query(page, tab=name.lower())
-    seed = page.locator("#denoise-seed input")
-
-    def typed():  # Gradio gives a control that has just appeared its value once more, over what is typed that moment
-        if seed.input_value() != "9":
-            seed.fill("9")
-        return "seed=9" in page.url
-
-    assert until(typed)
+    type_until(page.locator("#denoise-seed input"), "9", lambda: "seed=9" in page.url)
     for name in ("generate", "noise"):
         page.go_back()
         expect(page.locator(f'[role="tab"][data-tab-id="{name}"]')).to_have_attribute("aria-selected", "true")

@@ -23,7 +23,7 @@ from playground.runs.settings import DEFAULTS
 from playground.runs.wire import STRIP_SIZE
 from playground.samplers.noise import noise_of
 from playground.schedules import SCHEDULES
-from tests.conftest import WAIT, launched, until
+from tests.conftest import WAIT, launched, type_until
 
 CURVES = "#schedules-curves .curves"
 
@@ -239,14 +239,11 @@ def test_each_schedules_own_knobs_are_in_the_link(browser, url):
     page.click("#schedules-more > button")
     knob = page.locator("#schedules-linear_beta_end input[type=number]")
 
-    def typed():  # Gradio gives a control that has just appeared its value once more, over what is typed that moment
-        if knob.input_value() != "0.05":
-            knob.fill("0.05")
-            knob.blur()
+    def kept():
         query = parse_qs(urlsplit(page.url).query)
         return query.get("linear_beta_end") == ["0.05"] and query["cosine_offset"] == ["0.15"]
 
-    assert until(typed, WAIT / 1000)
+    type_until(knob, "0.05", kept)
     assert knob.input_value() == "0.05"
     wait_for(SCHEDULES["linear"].make(beta_end=0.05))
     page.close()

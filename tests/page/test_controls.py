@@ -204,11 +204,16 @@ def test_a_distilled_model_gets_its_steps_unless_somebody_has_chosen_others():
     assert method_of(ORDINARY, DISTILLED, answered) == painting
 
 
+def following(demo):
+    """The event by which a tab follows its model."""
+    return next(fn for fn in demo.fns.values() if fn.name == "changed" and fn.targets[0][1] == "follow")
+
+
 @pytest.mark.parametrize(("tab", "part"), [(generate, "generate-pair"), (duel, "duel-guidance_scale_1")])
 def test_with_a_distilled_model_nobody_is_asked_for_a_guidance(tab, part):
     with Page() as page, gr.Blocks() as demo:
         tab.build(page)
-    follow = next(fn for fn in demo.fns.values() if fn.name == "changed" and fn.targets[0][1] == "follow")
+    follow = following(demo)
     values = [item.value for item in follow.inputs]
     place = [item.elem_id for item in follow.outputs].index(part)
     for before, model, there in (("avatars-64", "avatars-64-turbo", False), ("avatars-64-turbo", "avatars-64", True)):
@@ -222,7 +227,7 @@ def test_with_a_distilled_model_nobody_is_asked_for_a_guidance(tab, part):
 def test_in_paint_the_steps_of_a_distilled_model_come_and_go_with_it(part, names):
     with Page() as page, gr.Blocks() as demo:
         getattr(paint, part)(*([page] if part == "build_canvas" else []))
-    follow = next(fn for fn in demo.fns.values() if fn.name == "changed" and fn.targets[0][1] == "follow")
+    follow = following(demo)
     known = [str(item.elem_id).partition("-")[2] for item in follow.inputs]
     places = [known.index(name) for name in names]
     values = [item.value for item in follow.inputs]
